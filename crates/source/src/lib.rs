@@ -1,0 +1,78 @@
+//! Where observations come from: the kernel's nftables sets, its connection tracking, or a recorded
+//! trace. A source turns what it reads into [`Observation`](svcflow_model::Observation)s and knows
+//! nothing of how they are accounted.
+
+use std::time::Duration;
+
+use svcflow_model::ObservationSink;
+
+/// A place that traffic observations come from.
+///
+/// One thread owns a source: it listens until the next look is due, looks, and so on.
+pub trait TrafficSource: Send {
+    /// Which source this is, why it was chosen, and what it can't see on this host.
+    fn description(&self) -> &Description;
+
+    /// Hands over what arrives by itself (ends of connections, losses) until `timeout` is over.
+    ///
+    /// # Errors
+    /// Where the source can't go on. A loss is no error: it is observed.
+    fn listen(
+        &mut self,
+        timeout: Duration,
+        sink: &mut dyn ObservationSink,
+    ) -> Result<(), SourceError>;
+
+    /// Takes one look at everything there is, between `LookBegan` and `LookEnded`.
+    ///
+    /// # Errors
+    /// Where the source can't go on.
+    fn look(&mut self, sink: &mut dyn ObservationSink) -> Result<(), SourceError>;
+}
+
+/// What a source says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// `nftables`, `conntrack` or `replay`.
+    pub name: &'static str,
+    /// Why it was chosen, in one sentence.
+    pub reason: String,
+    /// What it can't see on this host and what to do about it, a sentence each.
+    pub blind_spots: Vec<String>,
+}
+
+/// A source that can't start or can't go on. The message names the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The kernel doesn't let us.
+    #[error("{operation} is not permitted: {remedy}")]
+    NotPermitted {
+        /// What was tried.
+        operation: &'static str,
+        /// What the user can do.
+        remedy: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The kernel has no such feature.
+    #[error("the kernel lacks {feature}: {remedy}")]
+    Unsupported {
+        /// What is missing.
+        feature: &'static str,
+        /// What the user can do.
+        remedy: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Anything else.
+    #[error("{operation} failed")]
+    Failed {
+        /// What was tried.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
