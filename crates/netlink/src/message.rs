@@ -1,4 +1,4 @@
-use crate::{Attributes, DecodeError, flags};
+use crate::{Attributes, DecodeError, Error, flags};
 
 /// Size of `struct nlmsghdr`.
 const HEADER: usize = 16;
@@ -44,6 +44,7 @@ impl<'a> Message<'a> {
 
     /// The address family of a netfilter message (`nfgenmsg.nfgen_family`), 0 where cut off.
     #[must_use]
+    #[inline]
     pub fn family(&self) -> u8 {
         self.payload.first().copied().unwrap_or(0)
     }
@@ -52,12 +53,33 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// Where the message is shorter than an `nfgenmsg`.
+    #[inline]
     pub fn attributes(&self) -> Result<Attributes<'a>, DecodeError> {
         let rest = self.payload.get(NFGENMSG..).ok_or(DecodeError {
             what: "netfilter message without nfgenmsg",
             offset: self.offset,
         })?;
         Ok(Attributes::new(rest, self.offset + NFGENMSG))
+    }
+
+    /// Whether it ends an answer: `NLMSG_DONE`, or `NLMSG_ERROR` (which is also a plain ack).
+    #[must_use]
+    #[inline]
+    pub const fn is_end(&self) -> bool {
+        matches!(self.kind, NLMSG_DONE | NLMSG_ERROR)
+    }
+
+    /// What the kernel refused with this message, which [ends](Self::is_end) the answer to
+    /// `operation`; `None` where it succeeded.
+    #[must_use]
+    pub fn refusal(&self, operation: &'static str) -> Option<Error> {
+        match self.error_code() {
+            0 => None,
+            code => Some(Error::Refused {
+                operation,
+                source: std::io::Error::from_raw_os_error(code.saturating_neg()),
+            }),
+        }
     }
 
     /// The error number of an `NLMSG_ERROR` or `NLMSG_DONE` message: 0 is success.
@@ -80,6 +102,7 @@ impl<'a> Messages<'a> {
         Self { rest: buffer, offset: 0 }
     }
 
+    #[inline]
     fn read(&mut self) -> Result<Message<'a>, DecodeError> {
         let fault = |what| DecodeError { what, offset: self.offset };
         let header: &[u8; HEADER] =

@@ -98,16 +98,26 @@ impl Socket {
     /// # Errors
     /// Any failure but a full queue, which is [`Received::Overrun`].
     pub fn receive(&mut self, timeout: Duration) -> Result<Received<'_>, Error> {
-        if !self.wait(timeout)? {
-            return Ok(Received::Nothing);
-        }
-        match recv(&self.fd, &mut self.buffer[..], RecvFlags::DONTWAIT) {
-            Ok((length, _)) => {
-                Ok(Received::Messages(self.buffer.get(..length).unwrap_or_default()))
+        // Looking comes before waiting: an event and a dump's next part are mostly there already, and
+        // then there is no poll to pay for.
+        let mut waited = false;
+        loop {
+            match recv(&self.fd, &mut self.buffer[..], RecvFlags::DONTWAIT) {
+                Ok((length, _)) => {
+                    let messages = self.buffer.get(..length).unwrap_or_default();
+                    return Ok(Received::Messages(messages));
+                }
+                Err(Errno::NOBUFS) => return Ok(Received::Overrun),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if waited || timeout.is_zero() => return Ok(Received::Nothing),
+                Err(Errno::AGAIN) => {
+                    if !self.wait(timeout)? {
+                        return Ok(Received::Nothing);
+                    }
+                    waited = true;
+                }
+                Err(errno) => return Err(Error::system("receive")(errno)),
             }
-            Err(Errno::NOBUFS) => Ok(Received::Overrun),
-            Err(Errno::AGAIN | Errno::INTR) => Ok(Received::Nothing),
-            Err(errno) => Err(Error::system("receive")(errno)),
         }
     }
 
@@ -199,11 +209,5 @@ fn timed_out(operation: &'static str) -> Error {
 }
 
 fn refusal(operation: &'static str, message: &Message<'_>) -> Option<Error> {
-    match message.error_code() {
-        0 => None,
-        code => Some(Error::Refused {
-            operation,
-            source: std::io::Error::from_raw_os_error(code.saturating_neg()),
-        }),
-    }
+    message.refusal(operation)
 }
