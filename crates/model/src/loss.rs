@@ -23,6 +23,8 @@ pub enum LossKind {
     EdgesFolded,
     /// Connections past the cap that were not followed. Count: connections.
     ConnectionsUntracked,
+    /// Readings past the cap whose baseline could not be kept. Count: readings, in every look anew.
+    ReadingsUnfollowed,
     /// Connections without counters (accounting off). Count: connections.
     Uncounted,
     /// Messages from the kernel or a trace that could not be read. Count: messages.
