@@ -114,8 +114,11 @@ impl Capture {
         let mut last = u64::MAX;
         loop {
             let now = self.shared.packets.load(Ordering::Relaxed);
-            if now == last || Instant::now() > end {
+            if now == last {
                 break;
+            }
+            if Instant::now() > end {
+                return Err(Error::Unsettled);
             }
             last = now;
             std::thread::sleep(Duration::from_millis(60));

@@ -46,6 +46,9 @@ pub enum Error {
     /// The packet count lost packets, so nothing exact can be said.
     #[error("the packet count lost {0} packets; run it again with less traffic at once")]
     Dropped(u64),
+    /// Packets kept coming, so the count is of no one moment.
+    #[error("packets kept coming for 5 s after the traffic; stop other traffic in the lab first")]
+    Unsettled,
     /// A thread of the lab panicked.
     #[error("a lab thread panicked; please report it with the output above")]
     Thread,

@@ -108,6 +108,6 @@ impl Topology {
 pub(crate) fn v6_of(v4: Ipv4Addr) -> Ipv6Addr {
     let [a, b, c, d] = v4.octets();
     // Decimal digits read as hexadecimal: 11 becomes 0x11.
-    let bcd = |n: u8| (u16::from(n) / 10 % 10) << 4 | u16::from(n) % 10;
+    let bcd = |n: u8| ((u16::from(n) / 10 % 10) << 4) | (u16::from(n) % 10);
     Ipv6Addr::new(0xfd00 | bcd(a), b.into(), c.into(), 0, 0, 0, 0, d.into())
 }
