@@ -141,6 +141,17 @@ fn a_dump_that_still_shows_an_ended_connection_credits_nothing() {
 }
 
 #[test]
+fn a_dump_that_still_shows_an_ended_connection_does_not_revive_it() {
+    let mut it = Bench::new(Baseline::Zero);
+    let last = connection(1, 1, counted(100, 10));
+    it.ended(last);
+    it.look(&[last]);
+    it.look(&[]);
+    it.look(&[]);
+    assert!(it.accounting.losses().is_empty(), "its end was seen");
+}
+
+#[test]
 fn a_connection_that_fell_is_new() {
     let mut it = Bench::new(Baseline::Zero);
     it.look(&[connection(1, 1, counted(1_000, 10))]);
