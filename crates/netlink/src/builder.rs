@@ -91,6 +91,12 @@ impl Builder {
         }
     }
 
+    /// Forgets everything built and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.start = 0;
+    }
+
     /// Everything built so far.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {

@@ -1,0 +1,195 @@
+//! Rules, expression by expression, with the registers that nft itself would use: its listing
+//! recognises a concatenation only so.
+
+use svcflow_netlink::Builder;
+
+use crate::layout::{Field, FieldSource};
+use crate::uapi::{
+    DATA_VALUE, DATA_VERDICT, EXPR_DATA, EXPR_NAME, LIST_ELEM, VERDICT_CHAIN, VERDICT_CODE, cmp,
+};
+
+/// `NFT_REG_1`, the first of four registers of 16 bytes.
+const REGISTER: u32 = 1;
+/// `NFT_REG32_00`, which lies where `NFT_REG_1` does.
+const REGISTER32: u32 = 8;
+
+/// Adds expressions to a rule that is being built.
+pub(crate) struct Expressions<'a>(pub(crate) &'a mut Builder);
+
+impl Expressions<'_> {
+    fn expression(&mut self, name: &str, body: impl FnOnce(&mut Builder)) -> &mut Self {
+        let element = self.0.nest(LIST_ELEM);
+        named(self.0, name, body);
+        self.0.end(element);
+        self
+    }
+
+    fn load(&mut self, source: FieldSource, register: u32) -> &mut Self {
+        match source {
+            FieldSource::Meta(key) => self.expression("meta", |data| {
+                data.be_u32(2, key);
+                data.be_u32(1, register);
+            }),
+            FieldSource::Conntrack(key, direction) => self.expression("ct", |data| {
+                data.be_u32(2, key);
+                data.be_u32(1, register);
+                data.u8(3, direction);
+            }),
+        }
+    }
+
+    fn compare(&mut self, operator: u32, value: &[u8]) -> &mut Self {
+        self.expression("cmp", |data| {
+            data.be_u32(1, REGISTER);
+            data.be_u32(2, operator);
+            let nest = data.nest(3);
+            data.attribute(DATA_VALUE, value);
+            data.end(nest);
+        })
+    }
+
+    fn conntrack(&mut self, key: u32) -> &mut Self {
+        self.expression("ct", |data| {
+            data.be_u32(2, key);
+            data.be_u32(1, REGISTER);
+        })
+    }
+
+    pub(crate) fn meta_is(&mut self, key: u32, value: u8) -> &mut Self {
+        self.load(FieldSource::Meta(key), REGISTER).compare(cmp::EQ, &[value])
+    }
+
+    /// Interface indexes are in host byte order.
+    pub(crate) fn interface_is_not(&mut self, key: u32, index: u32) -> &mut Self {
+        self.load(FieldSource::Meta(key), REGISTER).compare(cmp::NEQ, &index.to_ne_bytes())
+    }
+
+    pub(crate) fn conntrack_is(&mut self, key: u32, value: u8) -> &mut Self {
+        self.conntrack(key).compare(cmp::EQ, &[value])
+    }
+
+    /// Any bit of `mask`, which is in host byte order.
+    pub(crate) fn conntrack_has(&mut self, key: u32, mask: u32) -> &mut Self {
+        self.conntrack(key)
+            .expression("bitwise", |data| {
+                data.be_u32(1, REGISTER);
+                data.be_u32(2, REGISTER);
+                data.be_u32(3, 4);
+                for (kind, value) in [(4, mask), (5, 0)] {
+                    let nest = data.nest(kind);
+                    data.attribute(DATA_VALUE, &value.to_ne_bytes());
+                    data.end(nest);
+                }
+            })
+            .compare(cmp::NEQ, &[0; 4])
+    }
+
+    /// The ICMPv6 type, which is the first byte of the transport header.
+    fn icmpv6_type(&mut self) -> &mut Self {
+        self.expression("payload", |data| {
+            data.be_u32(1, REGISTER);
+            data.be_u32(2, 2); // NFT_PAYLOAD_TRANSPORT_HEADER
+            data.be_u32(3, 0);
+            data.be_u32(4, 1);
+        })
+    }
+
+    pub(crate) fn icmpv6_type_is(&mut self, value: u8) -> &mut Self {
+        self.icmpv6_type().compare(cmp::EQ, &[value])
+    }
+
+    pub(crate) fn icmpv6_type_within(&mut self, low: u8, high: u8) -> &mut Self {
+        self.icmpv6_type().compare(cmp::GTE, &[low]).compare(cmp::LTE, &[high])
+    }
+
+    /// Loads fields side by side, from the 32-bit register number `start`.
+    fn concatenation(&mut self, fields: &[Field], start: u32) -> &mut Self {
+        let mut word = start;
+        for field in fields {
+            self.load(field.source, register(word));
+            word += field.bytes.div_ceil(4);
+        }
+        self
+    }
+
+    /// `update @set { fields counter }`. On a full set it ends its rule, not its chain.
+    pub(crate) fn update(&mut self, set: &str, fields: &[Field]) -> &mut Self {
+        self.concatenation(fields, 0).expression("dynset", |data| {
+            data.be_u32(4, REGISTER);
+            data.be_u32(3, 1); // NFT_DYNSET_OP_UPDATE
+            data.string(1, set);
+            let nest = data.nest(7);
+            named(data, "counter", |_| {});
+            data.end(nest);
+        })
+    }
+
+    /// `jhash fields mod modulus seed seed vmap @map`, the map being of the same batch.
+    pub(crate) fn hash_to(&mut self, fields: &[Field], hash: Hash, map: u32) -> &mut Self {
+        let bytes: u32 = fields.iter().map(|field| field.bytes.next_multiple_of(4)).sum();
+        self.concatenation(fields, 4)
+            .expression("hash", |data| {
+                data.be_u32(1, register(4));
+                data.be_u32(2, REGISTER);
+                data.be_u32(3, bytes);
+                data.be_u32(4, hash.modulus);
+                data.be_u32(5, hash.seed);
+                data.be_u32(7, 0); // NFT_HASH_JENKINS
+            })
+            .expression("lookup", |data| {
+                data.be_u32(2, REGISTER);
+                data.be_u32(3, 0); // NFT_REG_VERDICT
+                data.string(1, ANONYMOUS_MAP);
+                data.be_u32(4, map);
+            })
+    }
+
+    pub(crate) fn counter(&mut self, name: &str) -> &mut Self {
+        self.expression("objref", |data| {
+            data.be_u32(1, crate::uapi::object::COUNTER);
+            data.string(2, name);
+        })
+    }
+
+    pub(crate) fn verdict(&mut self, code: i32, chain: Option<&str>) -> &mut Self {
+        self.expression("immediate", |data| {
+            data.be_u32(1, 0); // NFT_REG_VERDICT
+            verdict(data, 2, code, chain);
+        })
+    }
+}
+
+/// `NFTA_HASH_MODULUS` and `NFTA_HASH_SEED`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hash {
+    pub(crate) modulus: u32,
+    pub(crate) seed: u32,
+}
+
+/// The kernel puts a number in place of `%d`.
+pub(crate) const ANONYMOUS_MAP: &str = "__map%d";
+
+/// A verdict as data, inside attribute `kind`.
+pub(crate) fn verdict(builder: &mut Builder, kind: u16, code: i32, chain: Option<&str>) {
+    let nest = builder.nest(kind);
+    let inner = builder.nest(DATA_VERDICT);
+    builder.attribute(VERDICT_CODE, &code.to_be_bytes());
+    if let Some(chain) = chain {
+        builder.string(VERDICT_CHAIN, chain);
+    }
+    builder.end(inner);
+    builder.end(nest);
+}
+
+/// An expression's name and data.
+pub(crate) fn named(builder: &mut Builder, name: &str, body: impl FnOnce(&mut Builder)) {
+    builder.string(EXPR_NAME, name);
+    let data = builder.nest(EXPR_DATA);
+    body(builder);
+    builder.end(data);
+}
+
+/// The register of a 32-bit word, named as nft does: by its 16-byte register where it begins one.
+const fn register(word: u32) -> u32 {
+    if word.is_multiple_of(4) { REGISTER + word / 4 } else { REGISTER32 + word }
+}

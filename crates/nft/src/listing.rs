@@ -1,0 +1,110 @@
+//! What is in the kernel under the table's name: read before adopting and when checking.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use rustix::io::Errno;
+use svcflow_netlink::{Builder, Message, SUBSYS_NFTABLES, Socket, flags, message_type};
+
+use crate::layout::parse_set;
+use crate::uapi::{INET, chain, message, rule, set, table};
+use crate::{Error, decode};
+
+/// The table as found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) handle: u64,
+    pub(crate) flags: u32,
+    pub(crate) userdata: Vec<u8>,
+    /// Names of our sets (anonymous ones left out).
+    pub(crate) sets: Vec<String>,
+    /// How many rules each chain has.
+    pub(crate) rules: BTreeMap<String, usize>,
+    /// Over the handles of everything: any change by anyone changes it.
+    pub(crate) fingerprint: u64,
+}
+
+/// The number of the rule set's last change, by anyone in this network namespace.
+pub(crate) fn generation(socket: &mut Socket) -> Result<u32, Error> {
+    let mut request = Builder::new();
+    begin(&mut request, socket, message::GETGEN, flags::ACK);
+    let mut generation = 0;
+    socket.request("get generation", request.bytes(), |message| -> Result<(), Error> {
+        generation = decode::number32(message, 1)?; // NFTA_GEN_ID
+        Ok(())
+    })?;
+    Ok(generation)
+}
+
+/// Reads the table; `None` where there is none.
+pub(crate) fn list(socket: &mut Socket, name: &str) -> Result<Option<Listing>, Error> {
+    let mut listing = Listing::default();
+    if !table_itself(socket, name, &mut listing)? {
+        return Ok(None);
+    }
+    let mut hasher = DefaultHasher::new();
+    (listing.handle, listing.flags & crate::uapi::TABLE_DORMANT).hash(&mut hasher);
+    dump(socket, "list chains", message::GETCHAIN, (chain::TABLE, name), |message| {
+        if decode::text(message, chain::TABLE)? == Some(name) {
+            let chain = decode::text(message, chain::NAME)?.unwrap_or_default();
+            (chain, decode::number64(message, chain::HANDLE)?).hash(&mut hasher);
+            listing.rules.entry(chain.to_owned()).or_default();
+        }
+        Ok(())
+    })?;
+    dump(socket, "list rules", message::GETRULE, (rule::TABLE, name), |message| {
+        if decode::text(message, rule::TABLE)? == Some(name) {
+            let chain = decode::text(message, rule::CHAIN)?.unwrap_or_default();
+            (chain, decode::number64(message, rule::HANDLE)?).hash(&mut hasher);
+            *listing.rules.entry(chain.to_owned()).or_default() += 1;
+        }
+        Ok(())
+    })?;
+    dump(socket, "list sets", message::GETSET, (set::TABLE, name), |message| {
+        if decode::text(message, set::TABLE)? == Some(name) {
+            let set = decode::text(message, set::NAME)?.unwrap_or_default();
+            (set, decode::number64(message, set::HANDLE)?).hash(&mut hasher);
+            if parse_set(set).is_some() {
+                listing.sets.push(set.to_owned());
+            }
+        }
+        Ok(())
+    })?;
+    listing.fingerprint = hasher.finish();
+    Ok(Some(listing))
+}
+
+fn table_itself(socket: &mut Socket, name: &str, listing: &mut Listing) -> Result<bool, Error> {
+    let mut request = Builder::new();
+    begin(&mut request, socket, message::GETTABLE, flags::ACK);
+    request.string(table::NAME, name);
+    let answer = socket.request("get table", request.bytes(), |message| -> Result<(), Error> {
+        listing.handle = decode::number64(message, table::HANDLE)?;
+        listing.flags = decode::number32(message, table::FLAGS)?;
+        listing.userdata = decode::raw(message, table::USERDATA)?.to_vec();
+        Ok(())
+    });
+    match answer {
+        Ok(()) => Ok(true),
+        Err(error) if error.errno() == Some(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn begin(builder: &mut Builder, socket: &mut Socket, number: u8, extra: u16) {
+    let kind = message_type(SUBSYS_NFTABLES, number);
+    builder.begin(kind, flags::REQUEST | extra, socket.next_sequence(), INET, 0);
+}
+
+pub(crate) fn dump(
+    socket: &mut Socket,
+    operation: &'static str,
+    number: u8,
+    filter: (u16, &str),
+    each: impl FnMut(&Message<'_>) -> Result<(), Error>,
+) -> Result<bool, Error> {
+    let mut request = Builder::new();
+    begin(&mut request, socket, number, flags::DUMP);
+    request.string(filter.0, filter.1);
+    Ok(socket.dump(operation, request.bytes(), each)?.interrupted)
+}

@@ -1,0 +1,544 @@
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
+use svcflow_netlink::{Builder, Received, Socket, flags};
+
+use crate::batch::{Batch, SetOptions, expected_rules};
+use crate::layout::{self, Kind, LAYOUT, MAX_SHARDS, Place, parse_set};
+use crate::listing::{self, Listing};
+use crate::uapi::{TABLE_DORMANT, TABLE_OWNER, TABLE_PERSIST, element, message, object};
+use crate::{Count, Direction, Element, Error, Readout, decode};
+
+/// More elements in one set make its dump too slow: that is quadratic.
+const MAX_SET_SIZE: u32 = 8_000;
+
+/// How the table is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The table's name, in family `inet`.
+    pub name: String,
+    /// Elements per set, at most 8,000.
+    pub set_size: u32,
+    /// After how much silence an element goes. Less than a read's interval loses counts.
+    pub timeout: Duration,
+    /// Try to own the table (kernel 6.9 and later), so that no other process can change it.
+    pub owner: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            name: "svcflow".to_owned(),
+            set_size: MAX_SET_SIZE,
+            timeout: Duration::from_secs(24 * 3_600),
+            owner: true,
+        }
+    }
+}
+
+/// How a table came to be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Installed {
+    /// There was none.
+    Fresh,
+    /// There was one of ours, with its counters. Compare [`Table::origin`] with the one known.
+    Adopted,
+    /// There was one that could not be used; its counters are gone.
+    Replaced {
+        /// Why it could not be used.
+        reason: String,
+    },
+}
+
+/// Where the counters began. Counters of another origin are another series: a ruleset that was saved
+/// and loaded again keeps `id` and old counters, and shows in `handle`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// Random, made with the table, kept in its comment.
+    pub id: u64,
+    /// The kernel's number for this table in this network namespace.
+    pub handle: u64,
+}
+
+/// What [`Table::check`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// As we left it.
+    Intact,
+    /// Not there.
+    Gone,
+    /// Someone changed it.
+    Changed {
+        /// In which way.
+        reason: String,
+    },
+}
+
+/// The table in the kernel. It stays there when this is dropped; [`Table::remove`] deletes it.
+#[derive(Debug)]
+pub struct Table {
+    socket: Socket,
+    options: Options,
+    origin: Origin,
+    owned: bool,
+    sets: Vec<Set>,
+    fingerprint: u64,
+    generation: u32,
+    request: Builder,
+}
+
+#[derive(Clone, Debug)]
+struct Set {
+    name: String,
+    kind: Kind,
+    place: Place,
+    direction: Direction,
+    /// Elements in the last read; retired sets go when two reads in a row found none.
+    elements: u32,
+    empty_reads: u32,
+}
+
+impl Table {
+    /// Installs the table in the calling thread's network namespace, or adopts one that is whole and
+    /// was made with the same options; another of that name is replaced.
+    ///
+    /// # Errors
+    /// Where the kernel refuses, another process owns the table, or the options can't be met.
+    pub fn install(options: Options) -> Result<(Self, Installed), Error> {
+        validate(&options)?;
+        let socket = Socket::open(0)?;
+        let mut table = Self {
+            socket,
+            options,
+            origin: Origin::default(),
+            owned: false,
+            sets: Vec::new(),
+            fingerprint: 0,
+            generation: 0,
+            request: Builder::new(),
+        };
+        let installed = table.establish()?;
+        Ok((table, installed))
+    }
+
+    /// Where the counters began.
+    #[must_use]
+    pub const fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Whether the kernel keeps other processes from changing the table.
+    #[must_use]
+    pub const fn owned(&self) -> bool {
+        self.owned
+    }
+
+    /// How many sets a read asks for.
+    #[must_use]
+    pub const fn set_count(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// Hands over all elements as the kernel gives them; see the crate's words on merging. Sets that
+    /// growing retired are deleted once they are empty.
+    ///
+    /// # Errors
+    /// Where the table is gone or netlink fails; what was handed over is then incomplete.
+    pub fn read(&mut self, each: &mut dyn FnMut(&Element)) -> Result<Readout, Error> {
+        let mut readout = self.read_counters()?;
+        for index in 0..self.sets.len() {
+            self.read_set(index, &mut readout, each)?;
+        }
+        self.drop_empty_retired()?;
+        Ok(readout)
+    }
+
+    /// Whether the table is as we left it. Cheap where nothing in the namespace's rules changed.
+    ///
+    /// # Errors
+    /// Where netlink fails.
+    pub fn check(&mut self) -> Result<Health, Error> {
+        let generation = listing::generation(&mut self.socket)?;
+        if generation == self.generation {
+            return Ok(Health::Intact);
+        }
+        let Some(found) = listing::list(&mut self.socket, &self.options.name)? else {
+            return Ok(Health::Gone);
+        };
+        if found.fingerprint == self.fingerprint {
+            self.generation = generation;
+            return Ok(Health::Intact);
+        }
+        let reason = if found.handle == self.origin.handle {
+            "its chains, rules or sets were changed"
+        } else {
+            "it was deleted and made again"
+        };
+        Ok(Health::Changed { reason: reason.to_owned() })
+    }
+
+    /// Makes the table whole again, as [`Table::install`] does, in the namespace of the first install
+    /// as long as the socket lives.
+    ///
+    /// # Errors
+    /// As [`Table::install`].
+    pub fn repair(&mut self) -> Result<Installed, Error> {
+        self.drain();
+        self.establish()
+    }
+
+    /// Spreads over more sets each kind of which a set had more than `over` elements in the last read.
+    /// Existing elements stay, are read on, and no longer change. Returns how many kinds grew.
+    ///
+    /// # Errors
+    /// Where the kernel refuses; nothing is changed then.
+    pub fn grow(&mut self, over: u32) -> Result<u32, Error> {
+        let mut grown = 0;
+        for kind in Kind::all() {
+            let (Some((generation, shards)), Some(next)) =
+                (self.active(kind), self.wanted(kind, over))
+            else {
+                continue;
+            };
+            let Some(next_generation) = generation.checked_add(1) else { continue };
+            self.grow_kind(kind, (generation, shards), (next_generation, next))?;
+            grown += 1;
+        }
+        if grown > 0 {
+            self.remember()?;
+        }
+        Ok(grown)
+    }
+
+    /// Deletes the table, and nothing else.
+    ///
+    /// # Errors
+    /// Where the kernel refuses; that it is gone already is no error.
+    pub fn remove(mut self) -> Result<(), Error> {
+        let sequence = self.socket.next_sequence();
+        let batch = Batch::new(&self.options.name, sequence).finish_deleted();
+        match self.commit("remove table", &batch) {
+            Err(error) if error.errno() == Some(Errno::NOENT) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn read_counters(&mut self) -> Result<Readout, Error> {
+        let mut readout = Readout::default();
+        let filter = (object::TABLE, self.options.name.as_str());
+        listing::dump(&mut self.socket, "read counters", message::GETOBJ, filter, |message| {
+            if decode::text(message, object::TABLE)? != Some(filter.1) {
+                return Ok(());
+            }
+            let Some((name, count)) = decode::counter_object(message)? else { return Ok(()) };
+            let place: &mut Count = match name {
+                layout::RELATED => &mut readout.related,
+                layout::UNCLASSIFIED => &mut readout.unclassified,
+                layout::TURNED_AWAY_TRANSLATED => &mut readout.turned_away_translated,
+                layout::TURNED_AWAY_DIRECT => &mut readout.turned_away_direct,
+                _ => return Ok(()),
+            };
+            *place = count;
+            Ok(())
+        })?;
+        Ok(readout)
+    }
+
+    fn read_set(
+        &mut self,
+        index: usize,
+        readout: &mut Readout,
+        each: &mut dyn FnMut(&Element),
+    ) -> Result<(), Error> {
+        let Some(set) = self.sets.get_mut(index) else { return Ok(()) };
+        self.request.clear();
+        listing::begin(&mut self.request, &mut self.socket, message::GETSETELEM, flags::DUMP);
+        self.request.string(element::LIST_TABLE, &self.options.name);
+        self.request.string(element::LIST_SET, &set.name);
+        let of = (set.kind, set.place, set.direction);
+        let mut elements = 0;
+        let dumped = self.socket.dump("read set", self.request.bytes(), |message| {
+            elements += decode::elements(message, of, each)?;
+            Ok::<(), Error>(())
+        })?;
+        set.elements = elements;
+        set.empty_reads = if elements == 0 { set.empty_reads.saturating_add(1) } else { 0 };
+        readout.elements += elements;
+        readout.interrupted |= dumped.interrupted;
+        let (kind, generation) = (set.kind, set.place.generation);
+        if self.active(kind).is_some_and(|(active, _)| active == generation) {
+            readout.largest_set = readout.largest_set.max(elements);
+        }
+        Ok(())
+    }
+
+    /// The generation that rules write to, and its shards.
+    fn active(&self, kind: Kind) -> Option<(u16, u16)> {
+        active(&self.sets, kind)
+    }
+
+    fn wanted(&self, kind: Kind, over: u32) -> Option<u16> {
+        let (generation, shards) = self.active(kind)?;
+        let current =
+            self.sets.iter().filter(|set| set.kind == kind && set.place.generation == generation);
+        let largest = current.map(|set| set.elements).max()?;
+        if largest <= over || u32::from(shards) >= MAX_SHARDS {
+            return None;
+        }
+        let per_set = (over / 4).max(1);
+        let needed = largest.saturating_mul(u32::from(shards)).div_ceil(per_set);
+        let next = needed.next_power_of_two().max(u32::from(shards) * 2).min(MAX_SHARDS);
+        u16::try_from(next).ok()
+    }
+
+    fn grow_kind(&mut self, kind: Kind, old: (u16, u16), new: (u16, u16)) -> Result<(), Error> {
+        let name = self.options.name.clone();
+        let mut batch = Batch::new(&name, self.socket.next_sequence());
+        batch.flush_chain(&kind.chain());
+        batch.grow(kind, new.0, new.1, self.set_options());
+        let leaves: Vec<String> =
+            (0..old.1).map(|shard| kind.leaf(Place { generation: old.0, shard })).collect();
+        for leaf in &leaves {
+            batch.flush_chain(leaf);
+        }
+        for leaf in &leaves {
+            batch.delete_chain(leaf);
+        }
+        self.commit("grow sets", &batch.finish())?;
+        for shard in 0..new.1 {
+            let place = Place { generation: new.0, shard };
+            self.sets.extend([Direction::Out, Direction::In].map(|direction| Set {
+                name: kind.set(place, direction),
+                kind,
+                place,
+                direction,
+                elements: 0,
+                empty_reads: 0,
+            }));
+        }
+        Ok(())
+    }
+
+    fn drop_empty_retired(&mut self) -> Result<(), Error> {
+        let retired = |set: &Set, sets: &[Set]| {
+            set.empty_reads >= 2
+                && active(sets, set.kind).is_some_and(|(now, _)| now != set.place.generation)
+        };
+        if !self.sets.iter().any(|set| set.empty_reads >= 2 && set.place.generation < u16::MAX) {
+            return Ok(());
+        }
+        let names: Vec<String> = self
+            .sets
+            .iter()
+            .filter(|set| retired(set, &self.sets))
+            .map(|set| set.name.clone())
+            .collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let table = self.options.name.clone();
+        let mut batch = Batch::new(&table, self.socket.next_sequence());
+        for name in &names {
+            batch.delete_set(name);
+        }
+        self.commit("delete empty sets", &batch.finish())?;
+        self.sets.retain(|set| !names.contains(&set.name));
+        self.remember()
+    }
+
+    fn establish(&mut self) -> Result<Installed, Error> {
+        let Some(found) = listing::list(&mut self.socket, &self.options.name)? else {
+            self.make(false)?;
+            return Ok(Installed::Fresh);
+        };
+        let fault = self.unusable(&found);
+        if let Some(reason) = fault {
+            self.make(true)?;
+            return Ok(Installed::Replaced { reason: reason.to_owned() });
+        }
+        self.adopt(&found)?;
+        Ok(Installed::Adopted)
+    }
+
+    fn unusable(&self, found: &Listing) -> Option<&'static str> {
+        let Some((_, settings)) = comment(&found.userdata).and_then(parse_comment) else {
+            return Some("it isn't ours");
+        };
+        if settings != self.settings() {
+            return Some("it has another layout or other options");
+        }
+        let sets = known_sets(found);
+        let expected = expected_rules(|kind| active(&sets, kind));
+        if found.flags & TABLE_DORMANT != 0 || expected.as_ref() != Some(&found.rules) {
+            return Some("its chains, rules or sets were changed");
+        }
+        None
+    }
+
+    fn adopt(&mut self, found: &Listing) -> Result<(), Error> {
+        // An orphan has `persist` alone and can be taken over only with both flags.
+        if self.options.owner && !self.owned_by_us(found) && found.flags & TABLE_PERSIST != 0 {
+            let name = self.options.name.clone();
+            let mut batch = Batch::new(&name, self.socket.next_sequence());
+            batch.table(TABLE_OWNER | TABLE_PERSIST, None);
+            self.commit("take over table", &batch.finish())?;
+            self.owned = true;
+        } else if found.flags & TABLE_OWNER != 0 && !self.owned_by_us(found) {
+            return Err(Error::Owned { name: self.options.name.clone() });
+        }
+        self.remember()
+    }
+
+    fn owned_by_us(&self, found: &Listing) -> bool {
+        self.owned && found.flags & TABLE_OWNER != 0 && found.handle == self.origin.handle
+    }
+
+    /// Makes the table, in one batch with deleting what is there.
+    fn make(&mut self, replace: bool) -> Result<(), Error> {
+        let id = random()?;
+        self.owned = false;
+        if self.options.owner {
+            match self.make_with(id, TABLE_OWNER | TABLE_PERSIST, replace) {
+                Ok(()) => {
+                    self.owned = true;
+                    return self.remember();
+                }
+                // Below 6.9 one of the flags is unknown; then without both.
+                Err(error) if matches!(error.errno(), Some(Errno::OPNOTSUPP | Errno::INVAL)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.make_with(id, 0, replace)?;
+        self.remember()
+    }
+
+    fn make_with(&mut self, id: u64, table_flags: u32, replace: bool) -> Result<(), Error> {
+        let name = self.options.name.clone();
+        let text = format!("svcflow epoch={id:016x} {}", self.settings());
+        let mut batch = Batch::new(&name, self.socket.next_sequence());
+        if replace {
+            batch.delete_table(0);
+        }
+        batch.table(table_flags, Some(&as_comment(&text)));
+        batch.contents(self.set_options());
+        self.commit("make table", &batch.finish())
+    }
+
+    /// Takes what is there now for what ought to be.
+    fn remember(&mut self) -> Result<(), Error> {
+        self.generation = listing::generation(&mut self.socket)?;
+        let name = &self.options.name;
+        let found = listing::list(&mut self.socket, name)?
+            .ok_or_else(|| Error::Vanished { name: name.clone() })?;
+        let id = comment(&found.userdata).and_then(parse_comment).map_or(0, |(id, _)| id);
+        self.origin = Origin { id, handle: found.handle };
+        self.fingerprint = found.fingerprint;
+        let old = std::mem::replace(&mut self.sets, known_sets(&found));
+        for set in &mut self.sets {
+            if let Some(before) = old.iter().find(|before| before.name == set.name) {
+                (set.elements, set.empty_reads) = (before.elements, before.empty_reads);
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, operation: &'static str, batch: &Builder) -> Result<(), Error> {
+        let answer =
+            self.socket.request(operation, batch.bytes(), |_| -> Result<(), Error> { Ok(()) });
+        if let Err(error) = answer {
+            self.drain();
+            return Err(match error.errno() {
+                Some(Errno::PERM) if self.exists() => {
+                    Error::Owned { name: self.options.name.clone() }
+                }
+                _ => error,
+            });
+        }
+        Ok(())
+    }
+
+    fn exists(&mut self) -> bool {
+        matches!(listing::list(&mut self.socket, &self.options.name), Ok(Some(found))
+            if found.flags & TABLE_OWNER != 0)
+    }
+
+    /// A refused batch answers once for every message that was wrong.
+    fn drain(&mut self) {
+        while let Ok(Received::Messages(_) | Received::Overrun) =
+            self.socket.receive(Duration::ZERO)
+        {}
+    }
+
+    const fn set_options(&self) -> SetOptions {
+        SetOptions { size: self.options.set_size, timeout: self.options.timeout }
+    }
+
+    fn settings(&self) -> String {
+        let Options { set_size, timeout, .. } = &self.options;
+        format!("layout={LAYOUT} size={set_size} timeout={}", timeout.as_secs())
+    }
+}
+
+fn active(sets: &[Set], kind: Kind) -> Option<(u16, u16)> {
+    let ours = || sets.iter().filter(|set| set.kind == kind);
+    let generation = ours().map(|set| set.place.generation).max()?;
+    let current = ours().filter(|set| set.place.generation == generation);
+    Some((generation, current.map(|set| set.place.shard).max()? + 1))
+}
+
+fn known_sets(found: &Listing) -> Vec<Set> {
+    let named = found.sets.iter().filter_map(|name| Some((name, parse_set(name)?)));
+    named
+        .map(|(name, (kind, place, direction))| Set {
+            name: name.clone(),
+            kind,
+            place,
+            direction,
+            elements: 0,
+            empty_reads: 0,
+        })
+        .collect()
+}
+
+fn validate(options: &Options) -> Result<(), Error> {
+    let fault = |what| Err(Error::Options { what });
+    let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if options.set_size == 0 || options.set_size > MAX_SET_SIZE {
+        return fault("set_size must be 1 to 8,000: a larger set is too slow to read");
+    }
+    if options.timeout < Duration::from_secs(1) {
+        return fault("timeout must be a second or more");
+    }
+    if !options.name.starts_with(|c: char| c.is_ascii_alphabetic())
+        || !options.name.chars().all(letters)
+        || options.name.len() > 64
+    {
+        return fault("name must be a letter, then at most 63 letters, digits or underscores");
+    }
+    Ok(())
+}
+
+fn random() -> Result<u64, Error> {
+    let mut bytes = [0; 8];
+    getrandom(&mut bytes[..], GetRandomFlags::empty())
+        .map_err(|errno| Error::Random(errno.into()))?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+/// `NFTNL_UDATA_TABLE_COMMENT` of libnftnl's `udata.h`: type, length with NUL, text.
+fn as_comment(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len() + 1).unwrap_or(u8::MAX);
+    [&[0, length], text.as_bytes(), &[0]].concat()
+}
+
+fn comment(userdata: &[u8]) -> Option<&str> {
+    let [0, length, rest @ ..] = userdata else { return None };
+    let text = rest.get(..usize::from(*length).checked_sub(1)?)?;
+    std::str::from_utf8(text).ok()
+}
+
+fn parse_comment(text: &str) -> Option<(u64, String)> {
+    let (epoch, settings) = text.strip_prefix("svcflow epoch=")?.split_once(' ')?;
+    Some((u64::from_str_radix(epoch, 16).ok()?, settings.to_owned()))
+}
