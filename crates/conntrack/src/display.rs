@@ -1,5 +1,6 @@
 //! Entries as text, in the format of `conntrack -L` (libnetfilter_conntrack's
 //! `src/conntrack/snprintf_default.c`), so that scripts that read the one read the other.
+//! Left out is what needs a clock (`delta-time`) or text of variable length (`secctx`, `helper`).
 
 use std::fmt::{Display, Formatter, Result};
 
