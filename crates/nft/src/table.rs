@@ -97,6 +97,9 @@ struct Set {
     /// Elements in the last read; retired sets go when two reads in a row found none.
     elements: u32,
     empty_reads: u32,
+    /// The named counter of its kind, and whether that has ever counted: else there's nothing to read.
+    counter: String,
+    seen: bool,
 }
 
 impl Table {
@@ -227,6 +230,7 @@ impl Table {
     fn read_counters(&mut self) -> Result<Readout, Error> {
         let mut readout = Readout::default();
         let filter = (object::TABLE, self.options.name.as_str());
+        let sets = &mut self.sets;
         listing::dump(&mut self.socket, "read counters", message::GETOBJ, filter, |message| {
             if decode::text(message, object::TABLE)? != Some(filter.1) {
                 return Ok(());
@@ -237,7 +241,11 @@ impl Table {
                 layout::UNCLASSIFIED => &mut readout.unclassified,
                 layout::TURNED_AWAY_TRANSLATED => &mut readout.turned_away_translated,
                 layout::TURNED_AWAY_DIRECT => &mut readout.turned_away_direct,
-                _ => return Ok(()),
+                kind => {
+                    let ours = sets.iter_mut().filter(|set| set.counter == kind);
+                    ours.for_each(|set| set.seen |= count.packets > 0);
+                    return Ok(());
+                }
             };
             *place = count;
             Ok(())
@@ -251,7 +259,7 @@ impl Table {
         readout: &mut Readout,
         each: &mut dyn FnMut(&Element),
     ) -> Result<(), Error> {
-        let Some(set) = self.sets.get_mut(index) else { return Ok(()) };
+        let Some(set) = self.sets.get_mut(index).filter(|set| set.seen) else { return Ok(()) };
         self.request.clear();
         listing::begin(&mut self.request, &mut self.socket, message::GETSETELEM, flags::DUMP);
         self.request.string(element::LIST_TABLE, &self.options.name);
@@ -315,6 +323,8 @@ impl Table {
                 direction,
                 elements: 0,
                 empty_reads: 0,
+                counter: kind.chain(),
+                seen: true,
             }));
         }
         Ok(())
@@ -432,12 +442,14 @@ impl Table {
         let found = listing::list(&mut self.socket, name)?
             .ok_or_else(|| Error::Vanished { name: name.clone() })?;
         let id = comment(&found.userdata).and_then(parse_comment).map_or(0, |(id, _)| id);
+        let handle = self.origin.handle;
         self.origin = Origin { id, handle: found.handle };
         self.fingerprint = found.fingerprint;
         let old = std::mem::replace(&mut self.sets, known_sets(&found));
         for set in &mut self.sets {
             if let Some(before) = old.iter().find(|before| before.name == set.name) {
                 (set.elements, set.empty_reads) = (before.elements, before.empty_reads);
+                set.seen = before.seen && found.handle == handle;
             }
         }
         Ok(())
@@ -497,6 +509,8 @@ fn known_sets(found: &Listing) -> Vec<Set> {
             direction,
             elements: 0,
             empty_reads: 0,
+            counter: kind.chain(),
+            seen: false,
         })
         .collect()
 }

@@ -6,6 +6,8 @@
     reason = "unshare is unsafe only for file descriptors, which stay shared here"
 )]
 
+pub(crate) mod routed;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::IpAddr;

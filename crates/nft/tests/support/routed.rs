@@ -1,0 +1,152 @@
+//! Client, router and server in a namespace each; the calling thread is the router.
+
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use std::io::{Read, Write};
+
+use super::{enter, ip};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread in a network namespace of its own.
+pub(crate) struct Worker {
+    pub(crate) tid: i32,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Worker {
+    fn start() -> Self {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let (say, hear) = mpsc::channel();
+        std::thread::spawn(move || {
+            enter();
+            say.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+            inbox.into_iter().for_each(|job| job());
+        });
+        Self { tid: hear.recv().unwrap(), jobs }
+    }
+
+    /// Runs `job` there and waits for what it returns.
+    pub(crate) fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        self.start_job(job).recv().expect("the job panicked")
+    }
+
+    pub(crate) fn start_job<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> mpsc::Receiver<T> {
+        let (say, hear) = mpsc::channel();
+        self.jobs
+            .send(Box::new(move || {
+                let _ = say.send(job());
+            }))
+            .unwrap();
+        hear
+    }
+}
+
+pub(crate) struct Routed {
+    pub(crate) client: Worker,
+    pub(crate) server: Worker,
+}
+
+/// Addresses: client 10.0.1.2 and fd01::2, server 10.0.2.2 and fd02::2; services on 10.9.9.9 and
+/// fd09::9: ports 80 and 81, both translated to the server's 8080.
+pub(crate) fn routed() -> Routed {
+    let net = Routed { client: Worker::start(), server: Worker::start() };
+    for (number, worker) in [(1, &net.client), (2, &net.server)] {
+        ip(&format!("link add r{number} type veth peer name eth0 netns {}", worker.tid));
+        ip(&format!("link set r{number} address 02:00:00:00:00:0{number}"));
+        ip(&format!("addr add 10.0.{number}.1/24 dev r{number}"));
+        ip(&format!("addr add fd0{number}::1/64 dev r{number} nodad"));
+        ip(&format!("link set r{number} up"));
+        worker.run(move || {
+            ip(&format!("link set eth0 address 02:00:00:00:01:0{number}"));
+            ip(&format!("addr add 10.0.{number}.2/24 dev eth0"));
+            ip(&format!("addr add fd0{number}::2/64 dev eth0 nodad"));
+            ip("link set eth0 up");
+            for (address, family) in
+                [(format!("10.0.{number}.1"), 4), (format!("fd0{number}::1"), 6)]
+            {
+                ip(&format!("neigh replace {address} lladdr 02:00:00:00:00:0{number} dev eth0"));
+                ip(&format!("-{family} route add default via {address}"));
+            }
+        });
+        for address in [format!("10.0.{number}.2"), format!("fd0{number}::2")] {
+            let to = format!("lladdr 02:00:00:00:01:0{number} dev r{number}");
+            ip(&format!("neigh replace {address} {to}"));
+        }
+    }
+    std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+    std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
+    super::load(
+        "table ip nat {\n chain pre {\n type nat hook prerouting priority -100;\n \
+         ip daddr 10.9.9.9 meta l4proto { tcp, udp } th dport { 80, 81 } dnat to 10.0.2.2:8080\n }\n}\n\
+         table ip6 nat {\n chain pre {\n type nat hook prerouting priority -100;\n \
+         ip6 daddr fd09::9 meta l4proto { tcp, udp } th dport { 80, 81 } dnat to [fd02::2]:8080\n }\n}\n",
+    );
+    net
+}
+
+impl Routed {
+    /// Sends `lengths` to `to`; the server at `at` answers each datagram with one of `answer` bytes.
+    pub(crate) fn udp(&self, to: &str, at: &str, lengths: &[usize], answer: usize) {
+        let (to, at): (SocketAddr, SocketAddr) = (to.parse().unwrap(), at.parse().unwrap());
+        let count = lengths.len();
+        let (ready, wait) = mpsc::channel();
+        let served = self.server.start_job(move || {
+            let socket = UdpSocket::bind(at).unwrap();
+            ready.send(()).unwrap();
+            let mut buffer = [0; 2_000];
+            for _ in 0..count {
+                let (_, from) = socket.recv_from(&mut buffer).unwrap();
+                socket.send_to(&vec![0; answer], from).unwrap();
+            }
+        });
+        wait.recv().unwrap();
+        let lengths = lengths.to_vec();
+        self.client.run(move || {
+            let socket = UdpSocket::bind((unspecified(to), 0)).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            for length in lengths {
+                socket.send_to(&vec![0; length], to).unwrap();
+                assert_eq!(socket.recv(&mut [0; 2_000]).expect("no answer"), answer);
+            }
+        });
+        served.recv().unwrap();
+    }
+
+    /// One connection: `up` bytes to the server, `down` bytes back, closed by both.
+    pub(crate) fn tcp(&self, to: &str, at: &str, up: usize, down: usize) {
+        let (to, at): (SocketAddr, SocketAddr) = (to.parse().unwrap(), at.parse().unwrap());
+        let (ready, wait) = mpsc::channel();
+        let served = self.server.start_job(move || {
+            let listener = TcpListener::bind(at).unwrap();
+            ready.send(()).unwrap();
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read_exact(&mut vec![0; up]).unwrap();
+            stream.write_all(&vec![0; down]).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            let _ = stream.read(&mut [0]);
+        });
+        wait.recv().unwrap();
+        self.client.run(move || {
+            let mut stream = TcpStream::connect(to).unwrap();
+            stream.write_all(&vec![0; up]).unwrap();
+            stream.read_exact(&mut vec![0; down]).unwrap();
+            let _ = stream.read(&mut [0]);
+        });
+        served.recv().unwrap();
+        std::thread::sleep(Duration::from_millis(50)); // the last acknowledgement
+    }
+}
+
+fn unspecified(to: SocketAddr) -> std::net::IpAddr {
+    if to.is_ipv4() {
+        std::net::Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        std::net::Ipv6Addr::UNSPECIFIED.into()
+    }
+}
