@@ -22,7 +22,9 @@ pub struct Options {
     pub set_size: u32,
     /// After how much silence an element goes. Less than a read's interval loses counts.
     pub timeout: Duration,
-    /// Try to own the table (kernel 6.9 and later), so that no other process can change it.
+    /// Try to own the table (kernel 6.9 and later), so that no other process can change it. While it is
+    /// owned, `nft -f` of a saved `nft list ruleset` that contains the table is refused whole, the
+    /// firewall's part too; where the table isn't (at boot) it loads.
     pub owner: bool,
 }
 
@@ -193,6 +195,9 @@ impl Table {
 
     /// Spreads over more sets each kind of which a set had more than `over` elements in the last read.
     /// Existing elements stay, are read on, and no longer change. Returns how many kinds grew.
+    ///
+    /// Measured: 1,000 edges in both directions cost 1.1 ms of CPU in one pair of sets and 1.4 ms in
+    /// nine pairs; 50,000 cost 75 ms whether grown at 400, 800 or 1,500, in 192 sets.
     ///
     /// # Errors
     /// Where the kernel refuses; nothing is changed then.

@@ -25,7 +25,7 @@ fn reading_scales() {
             drop(listener.accept().unwrap());
             if edge % 500 == 0 {
                 table.read(&mut |_| {}).unwrap();
-                table.grow(1_500).unwrap();
+                table.grow(800).unwrap();
             }
             if [1_000, 10_000, 50_000].contains(&edge) {
                 table.read(&mut |_| {}).unwrap();
