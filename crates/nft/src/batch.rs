@@ -135,17 +135,19 @@ impl<'a> Batch<'a> {
         self.rule(&chain, |rule| {
             rule.counter(&chain);
         });
-        if shards == 1 {
-            let leaf = kind.leaf(Place { generation, shard: 0 });
+        if shards > 1 {
+            let map = self.shard_map(kind, generation, shards);
+            let hash = Hash { modulus: u32::from(shards), seed: SEED };
             self.rule(&chain, |rule| {
-                rule.verdict(GOTO, Some(&leaf));
+                rule.hash_to(&kind.addresses(), hash, map);
             });
-            return;
         }
-        let map = self.shard_map(kind, generation, shards);
-        let hash = Hash { modulus: u32::from(shards), seed: SEED };
+        // A packet that is still in the old rules when new ones take their place finds the old map
+        // empty: the kernel asks an element's generation at the lookup, not at the rules' start. It is
+        // counted in the first shard then; without this, one packet was lost in 4 of 60 test runs.
+        let first = kind.leaf(Place { generation, shard: 0 });
         self.rule(&chain, |rule| {
-            rule.hash_to(&kind.addresses(), hash, map);
+            rule.verdict(GOTO, Some(&first));
         });
     }
 
@@ -384,7 +386,7 @@ pub(crate) fn expected_rules(
     }
     for kind in Kind::all() {
         let (generation, count) = shards(kind)?;
-        expected.insert(kind.chain(), 2);
+        expected.insert(kind.chain(), if count > 1 { 3 } else { 2 });
         expected.extend((0..count).map(|shard| (kind.leaf(Place { generation, shard }), 3)));
     }
     Some(expected)

@@ -176,6 +176,8 @@ fn growing_under_traffic_loses_nothing() {
         }
         stop.store(true, Ordering::Relaxed);
         let sent = sent.recv().unwrap();
+        // The last packet may still wait for its soft interrupt.
+        std::thread::sleep(std::time::Duration::from_millis(50));
         let (elements, readout) = read(&mut table);
         assert!(grown >= 2, "{grown}");
         let counted = total(&elements, |e| e.direction == OUT);
