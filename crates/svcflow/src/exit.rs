@@ -1,0 +1,101 @@
+//! Exit codes, and the one place that turns an error into a line for a person.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::client::ClientError;
+
+/// What the shell sees. Clap itself exits with [`Exit::Usage`] on arguments it refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Exit {
+    Success = 0,
+    Failure = 1,
+    Usage = 2,
+    AgentAway = 3,
+}
+
+/// What can stop a command. The display leaves the source out: [`finish`] prints the whole chain.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The agent did not answer, or not with something readable.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// `top` needs a terminal.
+    #[error("`svcflow top` needs a terminal: for a pipe use `svcflow edges --watch --json`")]
+    NoTerminal,
+    /// The terminal could not be set up, drawn or read.
+    #[error("the terminal could not be used")]
+    Terminal(#[source] std::io::Error),
+    /// Standard output could not be written.
+    #[error("standard output could not be written")]
+    Output(#[from] std::io::Error),
+    /// A manual page could not be written.
+    #[error("could not write {path}: choose a folder that you may write to", path = path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl CliError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Client(ClientError::Away { .. }) => Exit::AgentAway,
+            Self::Client(ClientError::BadUrl { .. }) | Self::NoTerminal => Exit::Usage,
+            _ => Exit::Failure,
+        }
+    }
+
+    /// A reader that closed the pipe (`svcflow edges | head`) has what it wanted.
+    fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// Prints an error's chain as one line on standard error and gives the exit code.
+#[must_use]
+pub fn finish(result: Result<(), CliError>) -> ExitCode {
+    let exit = match result {
+        Ok(()) => Exit::Success,
+        Err(error) if error.is_closed_pipe() => Exit::Success,
+        Err(error) => {
+            crate::output::complain(&one_line(&error));
+            error.exit()
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn one_line(error: &dyn Error) -> String {
+    let mut line = format!("svcflow: {error}");
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        next = cause.source();
+    }
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_is_one_line() {
+        let source = std::io::Error::other("first\nsecond");
+        let error = CliError::Write { path: "/x".into(), source };
+        let line = one_line(&error);
+        assert_eq!(
+            line,
+            "svcflow: could not write /x: choose a folder that you may write to: first second"
+        );
+    }
+}

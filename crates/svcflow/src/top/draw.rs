@@ -1,0 +1,144 @@
+//! Draws the state; decides nothing.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::Line;
+use ratatui::widgets::{Paragraph, Row as Cells, Table};
+
+use super::state::{COLUMNS, State, View, totals};
+use crate::units::{self, RATE_WIDTH};
+
+const TITLES: [&str; COLUMNS] = ["ENDPOINT", "SERVICE", "PROVIDER", "IN/S", "OUT/S", "TOTAL"];
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const HELP: &str = "1 edges  2 services  3 endpoints  Tab next view\n\
+    left/right  choose the sort column    r  reverse\n\
+    up/down     scroll                    /  filter (Enter keeps, Esc clears)\n\
+    space       pause                     ?  this help    q  quit\n\n\
+    IN is towards the endpoint that opened the connection, OUT is from it.\n\
+    A direct edge went to no service: no address was translated.";
+
+pub(super) fn draw(frame: &mut Frame<'_>, state: &State) {
+    let [head, spark, banner, body, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Min(1),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    frame.render_widget(Line::from(header(state)), head);
+    frame.render_widget(Line::from(sparkline(state, usize::from(spark.width))), spark);
+    frame.render_widget(
+        Line::styled(warning(state), Style::new().add_modifier(Modifier::BOLD)),
+        banner,
+    );
+    if state.help {
+        frame.render_widget(Paragraph::new(HELP), body);
+    } else {
+        frame.render_widget(table(state), body);
+    }
+    frame.render_widget(Line::from(footer(state)), foot);
+}
+
+fn header(state: &State) -> String {
+    let Some(document) = &state.document else {
+        return "svcflow  waiting for the agent's first look".to_owned();
+    };
+    let (bytes_in, bytes_out) = totals(document);
+    let (bytes_in, bytes_out) = (units::rate(bytes_in), units::rate(bytes_out));
+    format!(
+        "svcflow  {}  {}  in {bytes_in:>RATE_WIDTH$}  out {bytes_out:>RATE_WIDTH$}  {} edges",
+        document.node,
+        document.source.name,
+        document.edges.len()
+    )
+}
+
+fn sparkline(state: &State, width: usize) -> String {
+    let most = state.history.iter().copied().fold(1.0, f64::max);
+    let skip = state.history.len().saturating_sub(width);
+    let bar = |value: &f64| {
+        // Eight steps; the comparison avoids a cast.
+        let step = (1..8u8).filter(|step| value / most * 8.0 > f64::from(*step)).count();
+        BARS.get(step).copied().unwrap_or('▁')
+    };
+    state.history.iter().skip(skip).map(bar).collect()
+}
+
+fn warning(state: &State) -> String {
+    let lost = state.document.as_ref().and_then(crate::document::Document::warning);
+    match (&state.away, lost) {
+        (Some(since), _) => format!("! agent away since {since}, retrying"),
+        (None, Some(lost)) => format!("! {lost}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn table(state: &State) -> Table<'static> {
+    let title = |(index, title): (usize, &&str)| {
+        let mark = if index != state.sort {
+            ""
+        } else if state.reverse {
+            "▲"
+        } else {
+            "▼"
+        };
+        let text = format!("{title}{mark}");
+        if index < 3 { text } else { format!("{text:>RATE_WIDTH$}") }
+    };
+    let titles: Vec<String> = TITLES.iter().enumerate().map(title).collect();
+    let rows = state.rows().into_iter().skip(state.scroll).map(|row| {
+        let (rate_in, rate_out) = (units::rate(row.rate_in), units::rate(row.rate_out));
+        let total = units::bytes(row.bytes);
+        Cells::new([
+            row.endpoint,
+            row.service,
+            row.provider,
+            format!("{rate_in:>RATE_WIDTH$}"),
+            format!("{rate_out:>RATE_WIDTH$}"),
+            format!("{total:>RATE_WIDTH$}"),
+        ])
+    });
+    let number = Constraint::Length(9);
+    let widths =
+        [Constraint::Fill(2), Constraint::Fill(3), Constraint::Fill(3), number, number, number];
+    Table::new(rows, widths)
+        .header(Cells::new(titles).style(Style::new().add_modifier(Modifier::REVERSED)))
+}
+
+fn footer(state: &State) -> String {
+    if state.typing {
+        return format!("/{}_", state.filter);
+    }
+    let view = match state.view {
+        View::Edges => "edges",
+        View::Services => "services",
+        View::Endpoints => "endpoints",
+    };
+    let paused = if state.paused { "  PAUSED" } else { "" };
+    let filter =
+        if state.filter.is_empty() { String::new() } else { format!("  /{}", state.filter) };
+    format!("{view}{paused}{filter}   1/2/3 view  / filter  space pause  ? help  q quit")
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::{Terminal, backend::TestBackend};
+
+    use super::*;
+
+    #[test]
+    fn readable_at_80_and_120_columns() {
+        let mut state = State::new();
+        state.apply(crate::document::sample::document());
+        for width in [80, 120] {
+            let mut terminal = Terminal::new(TestBackend::new(width, 10)).unwrap();
+            terminal.draw(|frame| draw(frame, &state)).unwrap();
+            let screen = terminal.backend().to_string();
+            for text in ["100.1.1.3:8080", "10.1.1.5:80", "direct", "1.20 MB/s", "lost: ended"] {
+                assert!(screen.contains(text), "{text} at {width}:\n{screen}");
+            }
+        }
+    }
+}
