@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use svcflow_netlink::{Attribute, Attributes, DecodeError, Message};
 
-use crate::layout::{Kind, Place, Protocol};
+use crate::layout::{Kind, Place, Protocol, parse_set};
 use crate::uapi::{DATA_VALUE, EXPR_DATA, LIST_ELEM, element, object};
 use crate::{Count, Direction, Element};
 
@@ -32,6 +32,22 @@ pub(crate) fn elements(
         }
     }
     Ok(count)
+}
+
+impl Element {
+    /// Reads the elements of one raw message, as [`crate::Table::read_messages`] hands it over. Which
+    /// set it belongs to, and so direction, protocol and place, is told by the set's name in it.
+    ///
+    /// # Errors
+    /// Where the set isn't one of ours, or an element can't be read; those before it were handed over.
+    pub fn decode(message: &Message<'_>, each: &mut dyn FnMut(&Self)) -> Result<u32, DecodeError> {
+        let of = text(message, element::LIST_SET)?.and_then(parse_set);
+        let of = of.ok_or(DecodeError {
+            what: "elements of a set that isn't ours",
+            offset: message.offset,
+        })?;
+        elements(message, of, each)
+    }
 }
 
 fn element(item: Attribute<'_>, of: (Kind, Place, Direction)) -> Result<Element, DecodeError> {

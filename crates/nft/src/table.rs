@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
-use svcflow_netlink::{Builder, Received, Socket, flags};
+use svcflow_netlink::{Builder, DecodeError, Message, Received, Socket, flags};
 
 use crate::batch::{Batch, SetOptions, expected_rules};
 use crate::layout::{self, Kind, LAYOUT, MAX_SHARDS, Place, parse_set};
@@ -12,6 +12,10 @@ use crate::{Count, Direction, Element, Error, Readout, decode};
 
 /// More elements in one set make its dump too slow: that is quadratic.
 const MAX_SET_SIZE: u32 = 8_000;
+
+/// Takes a message of a set's dump, and tells how many elements it held.
+type EachMessage<'a> =
+    dyn FnMut(&Message<'_>, (Kind, Place, Direction)) -> Result<u32, DecodeError> + 'a;
 
 /// How the table is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,6 +155,22 @@ impl Table {
     /// # Errors
     /// Where the table is gone or netlink fails; what was handed over is then incomplete.
     pub fn read(&mut self, each: &mut dyn FnMut(&Element)) -> Result<Readout, Error> {
+        self.read_sets(&mut |message, of| decode::elements(message, of, each))
+    }
+
+    /// As [`Table::read`], but hands over the messages, which [`Element::decode`] reads, now or from a
+    /// recording.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn read_messages(&mut self, each: &mut dyn FnMut(&Message<'_>)) -> Result<Readout, Error> {
+        self.read_sets(&mut |message, of| {
+            each(message);
+            decode::elements(message, of, &mut |_| {})
+        })
+    }
+
+    fn read_sets(&mut self, each: &mut EachMessage<'_>) -> Result<Readout, Error> {
         let mut readout = self.read_counters()?;
         for index in 0..self.sets.len() {
             self.read_set(index, &mut readout, each)?;
@@ -262,7 +282,7 @@ impl Table {
         &mut self,
         index: usize,
         readout: &mut Readout,
-        each: &mut dyn FnMut(&Element),
+        each: &mut EachMessage<'_>,
     ) -> Result<(), Error> {
         let Some(set) = self.sets.get_mut(index).filter(|set| set.seen) else { return Ok(()) };
         self.request.clear();
@@ -272,7 +292,7 @@ impl Table {
         let of = (set.kind, set.place, set.direction);
         let mut elements = 0;
         let dumped = self.socket.dump("read set", self.request.bytes(), |message| {
-            elements += decode::elements(message, of, each)?;
+            elements += each(message, of)?;
             Ok::<(), Error>(())
         })?;
         set.elements = elements;

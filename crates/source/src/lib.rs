@@ -2,9 +2,29 @@
 //! trace. A source turns what it reads into [`Observation`](svcflow_model::Observation)s and knows
 //! nothing of how they are accounted.
 
+mod choose;
+mod conntrack;
+mod frame;
+pub mod host;
+mod live;
+mod nftables;
+mod replay;
+mod trace;
+
+use std::error::Error;
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use svcflow_model::ObservationSink;
+
+pub use choose::{Preference, open};
+pub use conntrack::ConntrackSource;
+pub use frame::Frame;
+pub use live::{EachFrame, FrameSource, Live, record};
+pub use nftables::NftablesSource;
+pub use replay::Replay;
+pub use trace::{TraceError, TraceReader, TraceWriter};
 
 /// A place that traffic observations come from.
 ///
@@ -53,7 +73,7 @@ pub enum SourceError {
         remedy: &'static str,
         /// What the kernel said.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Cause,
     },
     /// The kernel has no such feature.
     #[error("the kernel lacks {feature}: {remedy}")]
@@ -64,7 +84,7 @@ pub enum SourceError {
         remedy: &'static str,
         /// What the kernel said.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Cause,
     },
     /// Anything else.
     #[error("{operation} failed")]
@@ -73,6 +93,48 @@ pub enum SourceError {
         operation: &'static str,
         /// Why.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Cause,
     },
+}
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+impl SourceError {
+    pub(crate) fn failed<E: Into<Cause>>(operation: &'static str) -> impl Fn(E) -> Self {
+        move |source| Self::Failed { operation, source: source.into() }
+    }
+
+    /// Sorts a kernel's refusal by what the user can do about it.
+    pub(crate) fn from_errno(
+        operation: &'static str,
+        feature: &'static str,
+        errno: Option<Errno>,
+        source: impl Into<Cause>,
+    ) -> Self {
+        let source = source.into();
+        match errno {
+            Some(Errno::PERM | Errno::ACCESS) => Self::NotPermitted {
+                operation,
+                remedy: "run it as root, or give it the capability: \
+                         `sudo setcap cap_net_admin+ep $(command -v svcflow)`",
+                source,
+            },
+            Some(Errno::PROTONOSUPPORT | Errno::OPNOTSUPP | Errno::INVAL | Errno::AFNOSUPPORT) => {
+                Self::Unsupported { feature, remedy: "load the module with `modprobe`", source }
+            }
+            _ => Self::Failed { operation, source },
+        }
+    }
+
+    /// The error and its causes in one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
 }
