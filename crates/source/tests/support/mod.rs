@@ -1,0 +1,89 @@
+//! Both kernel sources beside each other on the lab's traffic, compared with its independent count.
+
+use std::time::Duration;
+
+use svcflow_accounting::{Accounting, Limits};
+use svcflow_lab::{Lab, Topology};
+use svcflow_model::{EdgeRow, Epoch, LossKind};
+use svcflow_source::{ConntrackSource, FrameSource, Live, NftablesSource, TrafficSource, host};
+
+/// Whether namespaces can be made here. Elsewhere than in CI a test is skipped, aloud.
+pub(crate) fn permitted() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        assert!(std::env::var_os("CI").is_none(), "CI must run the namespace tests as root");
+        eprintln!("skipped: making network namespaces needs root here: run `sudo make test`");
+    }
+    root
+}
+
+/// A source and what it accounts to.
+pub(crate) struct Watch {
+    pub(crate) name: &'static str,
+    source: Box<dyn TrafficSource>,
+    pub(crate) accounting: Accounting,
+}
+
+impl Watch {
+    fn new(name: &'static str, frames: Box<dyn FrameSource>) -> Self {
+        let accounting = Accounting::new(Epoch(1), Limits::default());
+        Self { name, source: Box::new(Live::new(frames)), accounting }
+    }
+
+    pub(crate) fn look(&mut self) {
+        self.source.listen(Duration::from_millis(1), &mut self.accounting).unwrap();
+        self.source.look(&mut self.accounting).unwrap();
+    }
+
+    pub(crate) fn rows(&self, node: &str) -> Vec<EdgeRow> {
+        let moved = self.accounting.edges().filter(|sample| !sample.counters.is_zero());
+        let mut rows: Vec<_> = moved.map(|sample| EdgeRow::of(node, &sample)).collect();
+        rows.sort();
+        rows
+    }
+}
+
+/// A lab whose first node is watched by both sources.
+pub(crate) struct Watched {
+    pub(crate) lab: Lab,
+    pub(crate) watches: Vec<Watch>,
+}
+
+impl Watched {
+    pub(crate) fn build(topology: Topology) -> Self {
+        let lab = Lab::build(topology).unwrap();
+        let open = || {
+            host::ACCOUNTING.write(1).unwrap();
+            host::EVENTS.write(1).unwrap();
+            vec![
+                Watch::new("nftables", Box::new(NftablesSource::open("a test").unwrap())),
+                Watch::new("conntrack", Box::new(ConntrackSource::open("a test").unwrap())),
+            ]
+        };
+        let watches = lab.nodes()[0].namespace().run(open).unwrap();
+        let mut watched = Self { lab, watches };
+        watched.look();
+        watched
+    }
+
+    pub(crate) fn look(&mut self) {
+        for watch in &mut self.watches {
+            watch.look();
+        }
+    }
+
+    /// Looks, and holds every source to `expected`: each edge there, equal, and no other.
+    pub(crate) fn look_and_compare(&mut self, expected: &[EdgeRow], what: &str) {
+        self.look();
+        assert!(!expected.is_empty(), "{what}: no traffic was made");
+        let mut expected = expected.to_vec();
+        expected.sort();
+        let node = self.lab.nodes()[0].name.clone();
+        for watch in &self.watches {
+            assert_eq!(watch.rows(&node), expected, "{what}: {} differs", watch.name);
+            let lost: Vec<LossKind> =
+                watch.accounting.losses().iter().map(|(kind, _)| kind).collect();
+            assert_eq!(lost, [], "{what}: {} lost something", watch.name);
+        }
+    }
+}
