@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use svcflow_source::Preference;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -21,18 +22,6 @@ const INTERVAL_MIN: Duration = Duration::from_millis(100);
 /// Above this the kernel's counters of short-lived edges may expire between looks.
 const INTERVAL_MAX: Duration = Duration::from_secs(3_600);
 
-/// Which traffic source to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SourceChoice {
-    /// nftables where permitted, else conntrack.
-    #[default]
-    Auto,
-    /// The kernel counts edges.
-    Nftables,
-    /// The kernel counts connections; nothing is changed.
-    Conntrack,
-}
-
 /// A validated configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -43,7 +32,7 @@ pub struct Config {
     /// Where HTTP listens.
     pub listen: SocketAddr,
     /// Which source.
-    pub source: SourceChoice,
+    pub source: Preference,
     /// Where baselines are kept over a restart; `None` keeps none.
     pub state_dir: Option<PathBuf>,
     /// How far back intervals are kept for a late collector.
@@ -66,7 +55,7 @@ impl Default for Config {
             node: hostname(),
             interval: Duration::from_secs(10),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
-            source: SourceChoice::Auto,
+            source: Preference::Auto,
             state_dir: None,
             keep: Duration::from_secs(3_600),
             edges_max: None,
@@ -217,7 +206,7 @@ impl Walk<'_> {
             "interval" => config.interval = duration(text(value)?)?,
             "keep" => config.keep = duration(text(value)?)?,
             "listen" => config.listen = listen(text(value)?)?,
-            "source" => config.source = source(text(value)?)?,
+            "source" => config.source = text(value)?.parse()?,
             "state_dir" => config.state_dir = Some(PathBuf::from(text(value)?)),
             "edges_max" => config.edges_max = Some(count(value)?),
             "connections_max" => config.connections_max = Some(count(value)?),
@@ -256,15 +245,6 @@ fn listen(text: &str) -> Parsed<SocketAddr> {
     text.parse().map_err(|_| format!("`{text}` is no address with port: write \"127.0.0.1:4000\""))
 }
 
-fn source(text: &str) -> Parsed<SourceChoice> {
-    match text {
-        "auto" => Ok(SourceChoice::Auto),
-        "nftables" => Ok(SourceChoice::Nftables),
-        "conntrack" => Ok(SourceChoice::Conntrack),
-        _ => Err(format!("unknown source `{text}`: write auto, nftables or conntrack")),
-    }
-}
-
 /// Reads `10s`, `500ms`, `5m`, `1h`.
 fn duration(text: &str) -> Parsed<Duration> {
     let fault = || format!("`{text}` is no duration: write \"10s\", \"500ms\", \"5m\" or \"1h\"");
@@ -299,10 +279,7 @@ mod tests {
     fn the_shipped_example_parses_and_holds_the_defaults() {
         let example = include_str!("../agent.example.toml");
         let config = Config::parse(example, None).unwrap();
-        let expected = Config {
-            state_dir: Some("/var/lib/svcflow".into()),
-            ..Config::default()
-        };
+        let expected = Config { state_dir: Some("/var/lib/svcflow".into()), ..Config::default() };
         assert_eq!(config, expected);
         let commented = example.replace("# ", "");
         let lines = commented.lines().filter(|line| line.contains(" = "));

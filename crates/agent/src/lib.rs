@@ -1,1 +1,48 @@
-//! See the crate's description.
+//! The node loop and its HTTP interface.
+//!
+//! One thread owns the traffic source and the accounting: it listens until the next look is due, looks,
+//! keeps its state on disk and publishes an immutable [`Snapshot`]. HTTP handlers only read what was
+//! published, so a slow reader never delays a look. Source, clock, switches, listener and shutdown come
+//! in as values.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), svcflow_agent::Error> {
+//! use svcflow_agent::{Config, Options, bind, kernel_source, router, serve, start_with};
+//!
+//! let config = Config::default();
+//! let listener = bind(config.listen).await?;
+//! let agent = start_with(kernel_source(config.source), Options::new(config))?;
+//! serve(listener, router(agent.shared()), std::future::pending()).await?;
+//! agent.shutdown();
+//! # Ok(())
+//! # }
+//! ```
+
+mod cidr;
+mod clock;
+pub mod config;
+mod document;
+mod error;
+mod http;
+mod local;
+mod node;
+mod process;
+mod ring;
+mod rtnetlink;
+mod shared;
+mod state_file;
+mod switches;
+
+pub use cidr::{Cidr, ParseCidrError};
+pub use clock::{Clock, ManualClock, SystemClock, next_aligned, rfc3339};
+pub use config::Config;
+pub use document::{
+    EdgeDocument, EdgesDocument, Gap, HealthDocument, Rate, SamplesDocument, SourceDocument,
+};
+pub use error::{BoxError, Error};
+pub use http::{bind, router, serve};
+pub use local::Locals;
+pub use node::{AgentHandle, Options, kernel_source, start, start_with};
+pub use ring::{ANSWER_SAMPLES_MAX, RING_SAMPLES_MAX};
+pub use shared::{EdgeView, Shared, Snapshot};
+pub use switches::{SwitchReport, Switches};

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::netlink::{ROUTE, SocketAddrNetlink};
+use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
 };
@@ -67,8 +67,8 @@ impl Network {
 }
 
 fn dump(kind: u16, mut each: impl FnMut(&Message<'_>)) -> io::Result<()> {
-    let socket =
-        socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(ROUTE))?;
+    // Protocol 0 is NETLINK_ROUTE, which rustix says as `None`.
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
     let mut request = Vec::with_capacity(20);
     request.extend_from_slice(&20_u32.to_ne_bytes());
     request.extend_from_slice(&kind.to_ne_bytes());

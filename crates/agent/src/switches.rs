@@ -89,7 +89,11 @@ fn warning(off: &[&str], refusal: Option<&std::io::Error>, needed: bool) -> Opti
         Some(error) => format!("the kernel did not let the agent set it ({error}): as root, run"),
         None => "set `enable_conntrack_accounting = true`, or run".to_owned(),
     };
-    Some(format!("{} is not on: {effect}; {remedy} `sysctl -w {}`", off.join(" and "), settings.join(" ")))
+    Some(format!(
+        "{} is not on: {effect}; {remedy} `sysctl -w {}`",
+        off.join(" and "),
+        settings.join(" ")
+    ))
 }
 
 #[cfg(test)]

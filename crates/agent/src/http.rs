@@ -1,0 +1,87 @@
+//! HTTP: reads what was published, never waits for a look unless asked to.
+
+mod contiv;
+mod edges;
+mod failure;
+mod metrics;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
+use svcflow_model::Epoch;
+use tokio::net::TcpListener;
+
+use crate::document::SamplesDocument;
+use crate::{Error, Shared};
+use failure::{Failure, parameter};
+
+type QueryOf<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
+
+/// Binds the HTTP address.
+///
+/// # Errors
+/// Where the port is taken or not ours; the message names the remedy.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+}
+
+/// All routes of an agent.
+pub fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/svcstats", get(contiv::svcstats))
+        .route("/services", get(contiv::services))
+        .route("/visualization/services", get(contiv::services))
+        .route("/api/v1/edges", get(edges::edges))
+        .route("/api/v1/samples", get(samples))
+        .route("/metrics", get(metrics::metrics))
+        .route("/healthz", get(health))
+        .method_not_allowed_fallback(failure::method_not_allowed)
+        .fallback(contiv::endpoint)
+        .with_state(shared)
+}
+
+/// Serves until `shutdown` is there; requests under way are answered first.
+///
+/// # Errors
+/// Where the listener fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await.map_err(Error::Serve)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SamplesQuery {
+    after: Option<String>,
+    epoch: Option<String>,
+}
+
+async fn samples(
+    State(shared): State<Arc<Shared>>,
+    query: QueryOf<SamplesQuery>,
+) -> Result<Json<SamplesDocument>, Failure> {
+    let Query(query) = query?;
+    let number = "a sequence number";
+    let after = parameter("after", query.after.as_deref(), number)?.unwrap_or(0);
+    let epoch = parameter("epoch", query.epoch.as_deref(), "an epoch's number")?.map(Epoch);
+    Ok(Json(shared.samples(after, epoch)))
+}
+
+async fn health(State(shared): State<Arc<Shared>>) -> Response {
+    let health = shared.health();
+    let status = match health.reason {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, Json(health)).into_response()
+}

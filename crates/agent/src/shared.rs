@@ -1,0 +1,185 @@
+//! What the look thread publishes and HTTP reads.
+
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use svcflow_model::{Epoch, Losses, Relation, Sample, Timestamp};
+
+use crate::clock::{Clock, rfc3339};
+use crate::document::{
+    EdgeDocument, EdgesDocument, HealthDocument, Rate, SamplesDocument, SourceDocument,
+};
+use crate::ring::{ANSWER_SAMPLES_MAX, Ring};
+
+/// An edge as the last look left it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EdgeView {
+    /// The edge, its counters and marks.
+    pub sample: Sample,
+    /// How the node stands to it.
+    pub relation: Relation,
+    /// Speed over the last interval; `None` before the second look.
+    pub rate: Option<Rate>,
+}
+
+impl EdgeView {
+    /// Whether its counters are unknown: nothing was counted because accounting was off (case 8).
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.sample.marks.uncounted && self.sample.counters.is_zero()
+    }
+}
+
+/// One look, published: never changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The node's name.
+    pub node: String,
+    /// The run of counters.
+    pub epoch: Epoch,
+    /// The interval that the look closed; 0 before the first.
+    pub sequence: u64,
+    /// When the look ended.
+    pub at: Timestamp,
+    /// All edges, in order.
+    pub edges: Vec<EdgeView>,
+    /// What was lost since the epoch began.
+    pub losses: Losses,
+    /// Where the numbers come from.
+    pub source: SourceDocument,
+    /// What the agent did to the host and found out about itself.
+    pub notes: Vec<String>,
+    /// Live connections, where the source knows them.
+    pub connections: usize,
+    /// The agent's own figures.
+    pub figures: Figures,
+    /// Why the last look failed.
+    pub failure: Option<String>,
+}
+
+/// The look thread's own figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Looks that succeeded.
+    pub looks: u64,
+    /// Looks that failed.
+    pub failures: u64,
+    /// Time of the last look.
+    pub last: Duration,
+    /// Time of all looks.
+    pub total: Duration,
+}
+
+/// Asks the look thread for something.
+pub(crate) enum Command {
+    /// A look, and its snapshot to whom it concerns. Unless `force`, a look of the last second will do.
+    Look { force: bool, reply: Box<dyn FnOnce(Arc<Snapshot>) + Send> },
+    /// A last look, then the end.
+    Shutdown,
+}
+
+pub(crate) struct Published {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) ring: Ring,
+}
+
+/// What HTTP reads; the look thread replaces it at each look.
+pub struct Shared {
+    pub(crate) interval: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) published: RwLock<Published>,
+    pub(crate) commands: SyncSender<Command>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("snapshot", &self.snapshot()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// The last look.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.read(|published| Arc::clone(&published.snapshot))
+    }
+
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Published) -> T) -> T {
+        read(&self.published.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn write<T>(&self, write: impl FnOnce(&mut Published) -> T) -> T {
+        write(&mut self.published.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks for a look; the thread's queue is short, and where it is full looks are due anyway.
+    pub(crate) fn ask(&self, command: Command) -> Result<(), TrySendError<Command>> {
+        self.commands.try_send(command)
+    }
+
+    /// The edges document.
+    #[must_use]
+    pub fn edges(&self, snapshot: &Snapshot) -> EdgesDocument {
+        let edge = |view: &EdgeView| EdgeDocument {
+            row: svcflow_model::EdgeRow::of(&snapshot.node, &view.sample),
+            relation: view.relation,
+            marks: view.sample.marks,
+            rate: view.rate,
+        };
+        EdgesDocument {
+            node: snapshot.node.clone(),
+            epoch: snapshot.epoch,
+            sequence: snapshot.sequence,
+            at: rfc3339(snapshot.at),
+            interval_seconds: self.interval.as_secs_f64(),
+            source: snapshot.source.clone(),
+            edges: snapshot.edges.iter().map(edge).collect(),
+            losses: snapshot.losses.clone(),
+        }
+    }
+
+    /// The intervals after `after`. A reader of another epoch, or one that is ahead of this one, gets
+    /// everything from the epoch's beginning.
+    #[must_use]
+    pub fn samples(&self, after: u64, epoch: Option<Epoch>) -> SamplesDocument {
+        self.read(|Published { snapshot, ring }| {
+            let foreign = epoch.is_some_and(|epoch| epoch != snapshot.epoch);
+            let after = if foreign || after > snapshot.sequence { 0 } else { after };
+            let page = ring.page(after, ANSWER_SAMPLES_MAX);
+            SamplesDocument {
+                node: snapshot.node.clone(),
+                epoch: snapshot.epoch,
+                sequence: snapshot.sequence,
+                intervals: page.intervals,
+                gap: page.gap,
+                more: page.more,
+                losses: snapshot.losses.clone(),
+            }
+        })
+    }
+
+    /// Whether looks come as they should.
+    #[must_use]
+    pub fn health(&self) -> HealthDocument {
+        let snapshot = self.snapshot();
+        let age = self.clock.now().since(snapshot.at);
+        let late = age > self.interval.saturating_mul(3).max(Duration::from_secs(3));
+        let reason = snapshot.failure.clone().or_else(|| {
+            late.then(|| {
+                "no look for three intervals: the kernel does not answer or the host is overloaded; \
+                 see the log, and raise `interval`"
+                    .to_owned()
+            })
+        });
+        HealthDocument {
+            status: if reason.is_some() { "failing" } else { "ok" }.to_owned(),
+            reason,
+            node: snapshot.node.clone(),
+            epoch: snapshot.epoch,
+            sequence: snapshot.sequence,
+            age_seconds: age.as_secs_f64(),
+            notes: snapshot.notes.iter().chain(&snapshot.source.blind_spots).cloned().collect(),
+        }
+    }
+}
