@@ -4,6 +4,7 @@
 //! traffic of a [`Plan`] and returns what an independent packet count in the clients' namespaces saw.
 //! Nothing is named and nothing is on disk: when the process ends, however it ends, the kernel removes it all.
 
+mod background;
 mod capture;
 mod error;
 mod lab;
@@ -14,6 +15,7 @@ mod sys;
 mod topology;
 mod traffic;
 
+pub use background::Background;
 pub use error::{Error, Result};
 pub use lab::{Host, Lab, Node};
 pub use namespace::{Namespace, enter};

@@ -72,6 +72,14 @@ pub struct Running {
     made: BTreeMap<Flow, (String, Edge)>,
 }
 
+/// One connection that was made.
+pub(crate) struct Made {
+    flow: Flow,
+    node: String,
+    edge: Edge,
+    stream: Option<TcpStream>,
+}
+
 impl Running {
     /// Closes the long connections.
     pub fn release(&mut self) {
@@ -118,13 +126,16 @@ impl Lab {
         let mut running = Running { captures, held: Vec::new(), made: BTreeMap::new() };
         for transfer in &plan.transfers {
             for _ in 0..transfer.connections {
-                self.one(transfer, &mut running)?;
+                let made = self.make(transfer)?;
+                running.held.extend(made.stream.filter(|_| transfer.lifetime == Lifetime::Long));
+                running.made.insert(made.flow, (made.node, made.edge));
             }
         }
         Ok(running)
     }
 
-    fn one(&self, transfer: &Transfer, running: &mut Running) -> Result<()> {
+    /// Makes one connection of a transfer.
+    pub(crate) fn make(&self, transfer: &Transfer) -> Result<Made> {
         let host = self.client(transfer.client)?;
         let (remote, service, port) = match &transfer.target {
             Target::Direct(address) => (*address, None, address.port()),
@@ -142,7 +153,6 @@ impl Lab {
         })?;
         let (local, provider, stream) =
             done.context(|| format!("talk to {remote} from {}", transfer.client))?;
-        running.held.extend(stream.filter(|_| transfer.lifetime == Lifetime::Long));
         let flow = Flow {
             client: local.ip(),
             client_port: local.port(),
@@ -157,8 +167,7 @@ impl Lab {
             provider_port: port,
             protocol: transfer.protocol,
         };
-        running.made.insert(flow, (self.node_name(host), edge));
-        Ok(())
+        Ok(Made { flow, node: self.node_name(host), edge, stream })
     }
 }
 
