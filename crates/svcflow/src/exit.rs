@@ -22,6 +22,41 @@ pub enum CliError {
     /// The agent did not answer, or not with something readable.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The agent could not be started, or its configuration has faults.
+    #[error(transparent)]
+    Agent(#[from] svcflow_agent::Error),
+    /// The kernel's numbers can't be read.
+    #[error(transparent)]
+    Source(#[from] svcflow_source::SourceError),
+    /// The demo's network could not be made.
+    #[error(transparent)]
+    Lab(#[from] svcflow_lab::Error),
+    /// A trace could not be written or read.
+    #[error(transparent)]
+    Trace(svcflow_source::TraceError),
+    /// The demo's network has no node.
+    #[error("the demo's network has no node: please report it")]
+    EmptyLab,
+    /// The demo's edges are not what was counted.
+    #[error(
+        "{wrong} edges differ from the independent packet count: please send us a trace (`svcflow record`)"
+    )]
+    Inexact {
+        /// How many.
+        wrong: usize,
+    },
+    /// Threads, signals or sockets could not be set up.
+    #[error("can't start serving: check the limits of threads and open files (`ulimit -a`)")]
+    Start(#[source] std::io::Error),
+    /// A file could not be read.
+    #[error("could not read {path}: give an existing file", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// `top` needs a terminal.
     #[error("`svcflow top` needs a terminal: for a pipe use `svcflow edges --watch --json`")]
     NoTerminal,
@@ -64,7 +99,7 @@ pub fn finish(result: Result<(), CliError>) -> ExitCode {
         Ok(()) => Exit::Success,
         Err(error) if error.is_closed_pipe() => Exit::Success,
         Err(error) => {
-            crate::output::complain(&one_line(&error));
+            crate::output::say(&one_line(&error));
             error.exit()
         }
     };

@@ -13,17 +13,34 @@ mod units;
 pub use args::Args;
 pub use exit::{CliError, finish};
 
-use args::Command;
+use args::{Command, ConfigAction};
 
 /// Runs one command to its end.
 ///
 /// # Errors
 /// Whatever stopped it; [`finish`] prints that as one line and chooses the exit code.
 pub fn run(args: &Args) -> Result<(), CliError> {
+    log();
     match &args.command {
+        Command::Demo(options) => commands::demo::run(options),
+        Command::Agent(options) => commands::agent::run(options),
+        Command::Config { action: ConfigAction::Check { file } } => commands::agent::check(file),
+        Command::Record(options) => commands::trace::record(options),
+        Command::Replay(options) => commands::trace::replay(options),
         Command::Edges(options) => commands::edges::run(options),
-        Command::Top(options) => top::run(options),
+        Command::Top(options) => top::run(options, None),
         Command::Completions { shell } => commands::install::completions(*shell),
         Command::Man { dir } => commands::install::man(dir.as_deref()),
     }
+}
+
+/// Warnings on standard error; `RUST_LOG` asks for more.
+fn log() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
 }

@@ -10,7 +10,7 @@ pub(crate) fn print(text: &str) -> std::io::Result<()> {
 }
 
 /// One line for a person on standard error. Nobody is left to tell if that fails.
-pub(crate) fn complain(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 

@@ -1,7 +1,10 @@
 //! `svcflow edges`: one look, or every look, as a table or JSON.
 
 use std::cmp::Reverse;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use serde_json::Map;
+use svcflow_model::{EdgeRow, Losses};
 
 use crate::args::{EdgesArgs, SortBy};
 use crate::client::Client;
@@ -26,6 +29,11 @@ const COLUMNS: [Column; 9] = [
 const POLL: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &EdgesArgs) -> Result<(), CliError> {
+    until(args, None)
+}
+
+/// As [`run`], watching at most until `end`.
+pub(crate) fn until(args: &EdgesArgs, end: Option<Instant>) -> Result<(), CliError> {
     let client = Client::new(&args.agent.agent)?;
     let mut last = None;
     loop {
@@ -36,7 +44,7 @@ pub(crate) fn run(args: &EdgesArgs) -> Result<(), CliError> {
             select(&mut document, args);
             output::print(&text(&document, args.json, output::colour()))?;
         }
-        if !args.watch {
+        if !args.watch || end.is_some_and(|end| Instant::now() >= end) {
             return Ok(());
         }
         std::thread::sleep(POLL);
@@ -87,6 +95,14 @@ fn text(document: &Document, json: bool, colour: bool) -> String {
         text.push_str(&format!("! {warning}\n"));
     }
     text
+}
+
+/// Rows without rates, as a table.
+pub(crate) fn plain(rows: &[EdgeRow], losses: &Losses, colour: bool) -> String {
+    let seen = |row: &EdgeRow| SeenEdge { row: row.clone(), rate: None, rest: Map::new() };
+    let edges = rows.iter().map(seen).collect();
+    let document = Document { edges, losses: losses.clone(), ..Document::default() };
+    text(&document, false, colour)
 }
 
 fn cells(edge: &SeenEdge) -> Vec<String> {

@@ -1,4 +1,8 @@
-//! The commands that print and end.
+//! The commands, one a file; `top` has a folder of its own.
 
+pub(crate) mod agent;
+pub(crate) mod demo;
 pub(crate) mod edges;
 pub(crate) mod install;
+mod serving;
+pub(crate) mod trace;

@@ -14,7 +14,8 @@ use crate::client::{Client, ClientError};
 use crate::document::Document;
 use crate::exit::CliError;
 
-pub(crate) fn run(args: &AgentArgs) -> Result<(), CliError> {
+/// Shows an agent until the user quits, or until `end`.
+pub(crate) fn run(args: &AgentArgs, end: Option<Instant>) -> Result<(), CliError> {
     let client = Client::new(&args.agent)?;
     if !crate::output::is_terminal() {
         return Err(CliError::NoTerminal);
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &AgentArgs) -> Result<(), CliError> {
         }
     });
     let mut terminal = ratatui::try_init().map_err(CliError::Terminal)?;
-    let result = watch(&mut terminal, first, &looks);
+    let result = watch(&mut terminal, first, &looks, end);
     ratatui::restore();
     result.map_err(CliError::Terminal)
 }
@@ -37,11 +38,12 @@ fn watch(
     terminal: &mut ratatui::DefaultTerminal,
     first: Document,
     looks: &mpsc::Receiver<Result<Document, ClientError>>,
+    end: Option<Instant>,
 ) -> std::io::Result<()> {
     let mut state = State::new();
     state.apply(first);
     let mut answered = Instant::now();
-    loop {
+    while end.is_none_or(|end| Instant::now() < end) {
         while let Ok(look) = looks.try_recv() {
             match look {
                 Ok(document) => {
@@ -60,6 +62,7 @@ fn watch(
             return Ok(());
         }
     }
+    Ok(())
 }
 
 /// Whether to quit.
