@@ -1,21 +1,27 @@
-//! What it costs to look at a full connection table: CPU time (user and system) of a receive loop that
-//! parses nothing, of a dump whose entries are decoded, and of `conntrack -L`, in rounds that
-//! alternate. Runs in a network namespace of its own: `cargo bench -p svcflow-conntrack`.
+//! What a look costs. In one run, in rounds that alternate, CPU time (user and system) of:
 //!
-//! `ENTRIES` and `ROUNDS` in the environment change the size.
+//! - over a full connection table: a receive loop that parses nothing, a dump whose entries are decoded,
+//!   a look-and-account through `ConntrackSource`, and `conntrack -L`;
+//! - a look-and-account through `NftablesSource` at 1,000 edges beside that table, and in a table of its
+//!   own at 1,000 and 50,000 edges.
+//!
+//! Runs in network namespaces of its own: `cargo bench -p svcflow-source`. `ENTRIES`, `ROUNDS` and
+//! `MANY_EDGES` in the environment change the size.
 #![expect(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 
 use std::hint::black_box;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use svcflow_accounting::{Accounting, Limits};
 use svcflow_conntrack::{
-    Conntrack, Entries, Error, Filter, NewEntry, Received, Status, TcpState, Transport, Tuple,
-    protocol,
+    Conntrack, Error, Filter, NewEntry, Received, Status, TcpState, Transport, Tuple, protocol,
 };
+use svcflow_model::Epoch;
 use svcflow_netlink::{Builder, SUBSYS_CTNETLINK, Socket, flags, message_type};
+use svcflow_source::{ConntrackSource, FrameSource, Live, NftablesSource, TrafficSource};
 
 const INSIDE: &str = "SVCFLOW_BENCH_INSIDE";
 /// 40 endpoints, each at 25 services.
@@ -25,29 +31,95 @@ const EDGES: u32 = 1_000;
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
-    if std::env::var_os(INSIDE).is_none() {
-        return enter();
+    match std::env::var(INSIDE).as_deref() {
+        Ok("table") => full_table(),
+        Ok(_) => many_edges(),
+        Err(_) => {
+            enter("table")?;
+            enter("edges")
+        }
     }
-    let count = setting("ENTRIES", 250_000);
-    prepare()?;
-    let mut conntrack = Conntrack::open()?;
-    let start = clock_gettime(ClockId::Monotonic);
-    fill(&mut conntrack, count)?;
-    let took = seconds(clock_gettime(ClockId::Monotonic)) - seconds(start);
-    println!("{count} entries over {EDGES} edges, created in {took:.2} s");
-    measure(&mut conntrack, count)
 }
 
 /// Runs this binary again in a new network namespace.
-fn enter() -> Outcome<()> {
+fn enter(part: &str) -> Outcome<()> {
     let flags = if rustix::process::geteuid().is_root() { "-n" } else { "-Urn" };
     let this = std::env::current_exe()?;
-    let status = Command::new("unshare").arg(flags).arg(this).env(INSIDE, "1").status()?;
-    if status.success() { Ok(()) } else { Err("no namespace; run it with sudo".into()) }
+    let status = Command::new("unshare").arg(flags).arg(this).env(INSIDE, part).status()?;
+    if status.success() { Ok(()) } else { Err("the measurement failed: see above".into()) }
+}
+
+fn full_table() -> Outcome<()> {
+    prepare()?;
+    let mut counted = Watch::new(Box::new(NftablesSource::open("a bench")?));
+    connect(&mut counted, 0..EDGES)?;
+    let count = setting("ENTRIES", 250_000);
+    fill(&mut Conntrack::open()?, count)?;
+    println!("{count} connections over {EDGES} edges; {EDGES} edges in nftables sets");
+    measure(&mut counted, count)
+}
+
+fn many_edges() -> Outcome<()> {
+    prepare()?;
+    let many = setting("MANY_EDGES", 50_000);
+    let mut counted = Watch::new(Box::new(NftablesSource::open("a bench")?));
+    connect(&mut counted, 0..EDGES)?;
+    let few = looks(&mut counted)?;
+    connect(&mut counted, EDGES..many)?;
+    let all = looks(&mut counted)?;
+    println!(
+        "a look through nftables: {:.2} ms at {EDGES} edges, {:.1} ms at {many}: {:.1} times",
+        few * 1e3,
+        all * 1e3,
+        all / few
+    );
+    Ok(())
+}
+
+fn looks(watch: &mut Watch) -> Outcome<f64> {
+    let mut times = Vec::new();
+    for _ in 0..setting("ROUNDS", 9) {
+        times.push(own_cpu(|| watch.look())?);
+    }
+    Ok(median(&mut times))
+}
+
+/// One connection an edge over loopback, to as many addresses; a look now and then lets sets grow.
+fn connect(watch: &mut Watch, edges: std::ops::Range<u32>) -> Outcome<()> {
+    let listener = TcpListener::bind("0.0.0.0:9000")?;
+    for edge in edges {
+        let to = Ipv4Addr::from(0x7f01_0000 + edge);
+        drop(TcpStream::connect((to, 9000))?);
+        drop(listener.accept()?);
+        if edge % 500 == 499 {
+            watch.look()?;
+        }
+    }
+    watch.look()?;
+    Ok(())
+}
+
+/// A source and the accounting behind it.
+struct Watch {
+    source: Live,
+    accounting: Accounting,
+}
+
+impl Watch {
+    fn new(frames: Box<dyn FrameSource>) -> Self {
+        let accounting = Accounting::new(Epoch(1), Limits::default());
+        Self { source: Live::new(frames), accounting }
+    }
+
+    fn look(&mut self) -> Outcome<u64> {
+        self.source.look(&mut self.accounting)?;
+        Ok(self.accounting.take_changes().len() as u64)
+    }
 }
 
 /// Turns accounting on, and tracking with it: the kernel tracks nothing without a rule that asks.
 fn prepare() -> Outcome<()> {
+    Command::new("ip").args(["link", "set", "lo", "up"]).status()?;
     std::fs::write("/proc/sys/net/netfilter/nf_conntrack_acct", "1")?;
     let rules = "add table inet bench\n\
         add chain inet bench output { type filter hook output priority 0; }\n\
@@ -87,37 +159,52 @@ fn entry(number: u32) -> NewEntry {
     }
 }
 
-fn measure(conntrack: &mut Conntrack, count: u32) -> Outcome<()> {
+fn measure(counted: &mut Watch, count: u32) -> Outcome<()> {
     let mut socket = Socket::open(0)?;
-    let [mut bare, mut dump, mut stepped, mut tool] = [const { Vec::<f64>::new() }; 4];
+    let mut conntrack = Conntrack::open()?;
+    let before = resident()?;
+    let mut observed = Watch::new(Box::new(ConntrackSource::open("a bench")?));
+    observed.look()?;
+    let grown = resident()? - before;
+    let [mut bare, mut dump, mut account, mut tool, mut sets] = [const { Vec::<f64>::new() }; 5];
     for _ in 0..setting("ROUNDS", 9) {
         bare.push(own_cpu(|| receive(&mut socket))?);
-        dump.push(own_cpu(|| decode(conntrack))?);
-        stepped.push(own_cpu(|| decode_buffers(conntrack))?);
+        dump.push(own_cpu(|| decode(&mut conntrack))?);
+        account.push(own_cpu(|| observed.look())?);
+        sets.push(own_cpu(|| counted.look())?);
         let before = children_cpu()?;
         Command::new("conntrack").arg("-L").stdout(Stdio::null()).stderr(Stdio::null()).status()?;
         tool.push(children_cpu()? - before);
     }
     let base = median(&mut bare);
-    println!("median CPU, of {} alternating rounds:", bare.len());
+    println!("median CPU of {} alternating rounds:", bare.len());
     for (name, times) in [
         ("bare receive loop", &mut bare),
         ("dump, decoded", &mut dump),
-        ("dump by buffers, decoded", &mut stepped),
+        ("look and account, conntrack", &mut account),
         ("conntrack -L >/dev/null", &mut tool),
+        ("look and account, nftables", &mut sets),
     ] {
         let time = median(times);
         let (least, most) = (times.first().unwrap_or(&0.0), times.last().unwrap_or(&0.0));
         println!(
-            "{name:<26} {:7.1} ms ({:.1} to {:.1}) {:7.0} ns an entry, {:.3} x bare",
+            "{name:<28} {:8.2} ms ({:.2} to {:.2}), {:.4} x bare",
             time * 1e3,
             least * 1e3,
             most * 1e3,
-            time * 1e9 / f64::from(count),
             time / base
         );
     }
+    println!("a look through nftables is 1/{:.0} of the bare dump", base / median(&mut sets));
+    println!("{:.0} bytes of memory a connection", grown / f64::from(count));
     Ok(())
+}
+
+/// Bytes of resident memory.
+fn resident() -> Outcome<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0)
 }
 
 /// The least that a look can cost: receives the dump and only looks whether the buffer's last 20 bytes
@@ -145,18 +232,6 @@ fn decode(conntrack: &mut Conntrack) -> Outcome<u64> {
         Ok::<_, Error>(())
     })?;
     Ok(summary.entries)
-}
-
-fn decode_buffers(conntrack: &mut Conntrack) -> Outcome<u64> {
-    let mut dump = conntrack.begin_dump(&Filter::default())?;
-    let mut entries = 0;
-    while let Some(buffer) = dump.next_buffer()? {
-        for entry in Entries::new(buffer) {
-            black_box(entry?);
-            entries += 1;
-        }
-    }
-    Ok(entries)
 }
 
 /// CPU seconds, user and system, that `work` took of this process.
