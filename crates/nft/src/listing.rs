@@ -36,6 +36,24 @@ pub(crate) fn generation(socket: &mut Socket) -> Result<u32, Error> {
     Ok(generation)
 }
 
+/// Whether the calling thread's network namespace has tables, of any family, with another name than
+/// `ours`.
+///
+/// # Errors
+/// Where netlink fails.
+pub fn other_tables(ours: &str) -> Result<bool, Error> {
+    let mut socket = Socket::open(0)?;
+    let mut request = Builder::new();
+    let kind = message_type(SUBSYS_NFTABLES, message::GETTABLE);
+    request.begin(kind, flags::REQUEST | flags::DUMP, socket.next_sequence(), 0, 0);
+    let mut other = false;
+    socket.dump("list tables", request.bytes(), |message| -> Result<(), Error> {
+        other |= decode::text(message, table::NAME)?.is_some_and(|name| name != ours);
+        Ok(())
+    })?;
+    Ok(other)
+}
+
 /// Reads the table; `None` where there is none.
 pub(crate) fn list(socket: &mut Socket, name: &str) -> Result<Option<Listing>, Error> {
     let mut listing = Listing::default();

@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::Path;
 
+/// Our table's name.
+pub(crate) const OUR_TABLE: &str = "svcflow";
+
 /// A switch of the kernel under `/proc/sys/net`.
 #[derive(Clone, Copy, Debug)]
 pub struct Switch {
@@ -37,9 +40,23 @@ impl Switch {
 }
 
 /// How many connections are tracked in this namespace; `None` where tracking isn't there.
-#[must_use]
-pub fn tracked_connections() -> Option<i64> {
+fn tracked_connections() -> Option<i64> {
     read_number("/proc/sys/net/netfilter/nf_conntrack_count")
+}
+
+/// Whether packets were tracked here before we came: there are connections, or another's rules, which
+/// on any host with containers translate.
+#[must_use]
+pub fn tracking_in_use() -> bool {
+    tracked_connections().unwrap_or(0) > 0 || other_rules()
+}
+
+/// Whether there are tables of nftables (iptables' included) that aren't ours, or of legacy iptables.
+fn other_rules() -> bool {
+    let legacy = |file| fs::read_to_string(file).is_ok_and(|tables| tables.contains("nat"));
+    legacy("/proc/thread-self/net/ip_tables_names")
+        || legacy("/proc/thread-self/net/ip6_tables_names")
+        || svcflow_nft::other_tables(OUR_TABLE).unwrap_or(false)
 }
 
 /// What can't be seen on this host, whatever the source, each with its remedy.

@@ -35,10 +35,10 @@ impl NftablesSource {
     /// # Errors
     /// Where the kernel has no nftables or doesn't let us.
     pub fn open(reason: &str) -> Result<Self, SourceError> {
-        let tracked_before = host::tracked_connections();
+        let tracked_before = host::tracking_in_use();
         let (table, installed) = nft::Table::install(nft::Options::default()).map_err(refused)?;
         let mut blind_spots = host::blind_spots();
-        if installed == nft::Installed::Fresh && tracked_before.unwrap_or(0) == 0 {
+        if installed == nft::Installed::Fresh && !tracked_before {
             blind_spots.push(
                 "connection tracking was not in use before: a TCP connection that was already open \
                  may show with its ends swapped until it closes"
