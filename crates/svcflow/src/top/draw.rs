@@ -69,7 +69,7 @@ fn sparkline(state: &State, width: usize) -> String {
 fn warning(state: &State) -> String {
     let lost = state.document.as_ref().and_then(crate::document::Document::warning);
     match (&state.away, lost) {
-        (Some(since), _) => format!("! agent away since {since}, retrying"),
+        (Some(since), _) => format!("! no answer from the agent: last one {since}, retrying"),
         (None, Some(lost)) => format!("! {lost}"),
         (None, None) => String::new(),
     }
@@ -88,8 +88,9 @@ fn table(state: &State) -> Table<'static> {
         if index < 3 { text } else { format!("{text:>RATE_WIDTH$}") }
     };
     let titles: Vec<String> = TITLES.iter().enumerate().map(title).collect();
+    let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), units::rate);
     let rows = state.rows().into_iter().skip(state.scroll).map(|row| {
-        let (rate_in, rate_out) = (units::rate(row.rate_in), units::rate(row.rate_out));
+        let (rate_in, rate_out) = (rate(row.rate_in), rate(row.rate_out));
         let total = units::bytes(row.bytes);
         Cells::new([
             row.endpoint,
@@ -101,8 +102,9 @@ fn table(state: &State) -> Table<'static> {
         ])
     });
     let number = Constraint::Length(9);
-    let widths =
-        [Constraint::Fill(2), Constraint::Fill(3), Constraint::Fill(3), number, number, number];
+    // At 80 columns these are the widths of IPv6 addresses with a port, such as [fd64:1:1::3]:8080.
+    let [endpoint, service, provider] = [12, 18, 18].map(Constraint::Fill);
+    let widths = [endpoint, service, provider, number, number, number];
     Table::new(rows, widths)
         .header(Cells::new(titles).style(Style::new().add_modifier(Modifier::REVERSED)))
 }

@@ -1,6 +1,9 @@
 //! The live view's state, without a terminal: apply a look, group, filter, sort.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+use svcflow_model::Protocol;
 
 use crate::document::{Document, SeenEdge};
 
@@ -17,9 +20,24 @@ pub(super) struct Row {
     pub(super) endpoint: String,
     pub(super) service: String,
     pub(super) provider: String,
-    pub(super) rate_in: f64,
-    pub(super) rate_out: f64,
+    /// `None` before the second look: unknown, not zero.
+    pub(super) rate_in: Option<f64>,
+    pub(super) rate_out: Option<f64>,
     pub(super) bytes: u64,
+}
+
+type Port = (IpAddr, u16);
+/// What a line stands for; what the view doesn't keep apart is `None`. A direct edge's service is
+/// `Some(None)`.
+type Key = (Option<IpAddr>, Option<Option<Port>>, Option<Port>, Option<Protocol>);
+
+/// The edges of one line.
+#[derive(Default)]
+struct Group {
+    row: Row,
+    endpoints: BTreeSet<IpAddr>,
+    services: BTreeSet<Option<Port>>,
+    providers: BTreeSet<Port>,
 }
 
 /// Columns that can be sorted: endpoint, service, provider, in, out, total.
@@ -77,50 +95,88 @@ impl State {
 
     /// Filtered, grouped and sorted.
     pub(super) fn rows(&self) -> Vec<Row> {
-        let mut groups: BTreeMap<(String, String, String), Row> = BTreeMap::new();
+        let mut groups: BTreeMap<Key, Group> = BTreeMap::new();
         for edge in self.document.iter().flat_map(|document| &document.edges) {
-            let row = self.row(edge);
-            if !self.filter.is_empty() && !matches(edge, &self.filter) {
-                continue;
+            if self.filter.is_empty() || matches(edge, &self.filter) {
+                groups.entry(self.key(edge)).or_default().add(edge);
             }
-            let key = (row.endpoint.clone(), row.service.clone(), row.provider.clone());
-            let sum = groups.entry(key).or_insert_with(|| Row {
-                rate_in: 0.0,
-                rate_out: 0.0,
-                bytes: 0,
-                ..row.clone()
-            });
-            sum.rate_in += row.rate_in;
-            sum.rate_out += row.rate_out;
-            sum.bytes = sum.bytes.saturating_add(row.bytes);
         }
-        let mut rows: Vec<Row> = groups.into_values().collect();
-        rows.sort_by(|a, b| match self.sort {
-            0 => a.endpoint.cmp(&b.endpoint),
-            1 => a.service.cmp(&b.service),
-            2 => a.provider.cmp(&b.provider),
-            3 => b.rate_in.total_cmp(&a.rate_in),
-            4 => b.rate_out.total_cmp(&a.rate_out),
-            _ => b.bytes.cmp(&a.bytes),
-        });
+        let mut rows: Vec<(Key, Row)> =
+            groups.into_iter().map(|(key, group)| (key, group.row(&key))).collect();
+        // Stable sorts over the keys' own order, so that equals stay where they are.
+        match self.sort {
+            0 => rows.sort_by_key(|(key, _)| key.0),
+            1 => rows.sort_by_key(|(key, _)| key.1),
+            2 => rows.sort_by_key(|(key, _)| key.2),
+            3 => rows.sort_by(|(_, a), (_, b)| busier(a.rate_in, b.rate_in)),
+            4 => rows.sort_by(|(_, a), (_, b)| busier(a.rate_out, b.rate_out)),
+            _ => rows.sort_by_key(|(_, row)| std::cmp::Reverse(row.bytes)),
+        }
         if self.reverse {
             rows.reverse();
         }
-        rows
+        rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    fn row(&self, edge: &SeenEdge) -> Row {
-        let shown = |views: &[View], text: String| {
-            if views.contains(&self.view) { text } else { "-".to_owned() }
-        };
-        Row {
-            endpoint: shown(&[View::Edges, View::Endpoints], edge.row.endpoint.to_string()),
-            service: shown(&[View::Edges, View::Services], edge.service_text()),
-            provider: shown(&[View::Edges], edge.provider_text()),
-            rate_in: edge.rate().bytes_in,
-            rate_out: edge.rate().bytes_out,
-            bytes: edge.row.bytes_in.saturating_add(edge.row.bytes_out),
+    fn key(&self, edge: &SeenEdge) -> Key {
+        let provider = (edge.row.provider, edge.row.provider_port);
+        match self.view {
+            View::Edges => (
+                Some(edge.row.endpoint),
+                Some(service(edge)),
+                Some(provider),
+                Some(edge.row.protocol),
+            ),
+            View::Services => (None, Some(service(edge)), None, Some(edge.row.protocol)),
+            View::Endpoints => (Some(edge.row.endpoint), None, None, None),
         }
+    }
+}
+
+fn service(edge: &SeenEdge) -> Option<Port> {
+    edge.row.service.map(|address| (address, edge.row.service_port.unwrap_or(0)))
+}
+
+fn busier(a: Option<f64>, b: Option<f64>) -> std::cmp::Ordering {
+    b.unwrap_or(-1.0).total_cmp(&a.unwrap_or(-1.0))
+}
+
+impl Group {
+    fn add(&mut self, edge: &SeenEdge) {
+        self.row.endpoint = edge.row.endpoint.to_string();
+        self.row.service = edge.service_text();
+        self.row.provider = edge.provider_text();
+        if let Some(rate) = edge.rate {
+            *self.row.rate_in.get_or_insert(0.0) += rate.bytes_in;
+            *self.row.rate_out.get_or_insert(0.0) += rate.bytes_out;
+        }
+        let bytes = edge.row.bytes_in.saturating_add(edge.row.bytes_out);
+        self.row.bytes = self.row.bytes.saturating_add(bytes);
+        self.endpoints.insert(edge.row.endpoint);
+        self.services.insert(service(edge));
+        self.providers.insert((edge.row.provider, edge.row.provider_port));
+    }
+
+    /// The line: what the view keeps apart by name, the rest by number.
+    fn row(self, key: &Key) -> Row {
+        let mut row = self.row;
+        let many =
+            |count: usize, what| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        if key.0.is_none() {
+            row.endpoint = many(self.endpoints.len(), "endpoint");
+        }
+        if key.1.is_none() {
+            row.service = many(self.services.iter().flatten().count(), "service");
+        }
+        if key.2.is_none() {
+            row.provider = many(self.providers.len(), "provider");
+        }
+        // Docker's notation, and no column: most of it is TCP, and 80 columns are few.
+        if let Some(protocol) = key.3.filter(|protocol| *protocol != Protocol::TCP) {
+            let place = if key.2.is_some() { &mut row.provider } else { &mut row.service };
+            place.push_str(&format!("/{protocol}").to_lowercase());
+        }
+        row
     }
 }
 
@@ -147,6 +203,26 @@ mod tests {
     use crate::document::sample::document;
 
     #[test]
+    fn the_same_port_over_two_protocols_is_two_lines_and_addresses_sort_as_numbers() {
+        let mut document = document();
+        let mut other = document.edges[0].clone();
+        other.row.protocol = Protocol::UDP;
+        document.edges.push(other);
+        for host in [10, 2] {
+            let mut far = document.edges[0].clone();
+            far.row.endpoint = [9, 9, 9, host].into();
+            document.edges.push(far);
+        }
+        let mut state = State::new();
+        state.sort = 0;
+        state.apply(document);
+        let rows = state.rows();
+        assert_eq!(rows.len(), 6);
+        assert_eq!(rows.iter().filter(|row| row.provider == "10.1.1.5:80/udp").count(), 1);
+        assert_eq!((&*rows[0].endpoint, &*rows[1].endpoint), ("9.9.9.2", "9.9.9.10"));
+    }
+
+    #[test]
     fn groups_filters_sorts_and_pauses() {
         let mut state = State::new();
         state.apply(document());
@@ -156,6 +232,8 @@ mod tests {
         state.view = View::Services;
         assert_eq!(state.rows().len(), 2);
         assert_eq!(state.rows()[0].bytes, 3_015_000);
+        assert_eq!(state.rows()[0].endpoint, "2 endpoints");
+        assert_eq!(state.rows()[1].rate_out, None, "unknown, not zero");
         state.filter = "direct".into();
         assert_eq!(state.rows().len(), 1);
         state.paused = true;
