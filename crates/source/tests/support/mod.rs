@@ -66,6 +66,15 @@ impl Watched {
         watched
     }
 
+    /// The second node, watched by nftables.
+    #[allow(dead_code, reason = "only the tests of two nodes ask for it")]
+    pub(crate) fn second_node(&self) -> Watch {
+        let open = || Watch::new("nftables", Box::new(NftablesSource::open("a test").unwrap()));
+        let mut watch = self.lab.nodes()[1].namespace().run(open).unwrap();
+        watch.look();
+        watch
+    }
+
     pub(crate) fn look(&mut self) {
         for watch in &mut self.watches {
             watch.look();
