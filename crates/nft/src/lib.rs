@@ -29,6 +29,6 @@ mod table;
 mod uapi;
 
 pub use error::Error;
-pub use listing::other_tables;
+pub use listing::{flowtables, other_tables};
 pub use readout::{Count, Direction, Element, Readout};
 pub use table::{Health, Installed, Options, Origin, Table};

@@ -42,16 +42,46 @@ pub(crate) fn generation(socket: &mut Socket) -> Result<u32, Error> {
 /// # Errors
 /// Where netlink fails.
 pub fn other_tables(ours: &str) -> Result<bool, Error> {
-    let mut socket = Socket::open(0)?;
-    let mut request = Builder::new();
-    let kind = message_type(SUBSYS_NFTABLES, message::GETTABLE);
-    request.begin(kind, flags::REQUEST | flags::DUMP, socket.next_sequence(), 0, 0);
     let mut other = false;
-    socket.dump("list tables", request.bytes(), |message| -> Result<(), Error> {
+    everywhere("list tables", message::GETTABLE, |message| {
         other |= decode::text(message, table::NAME)?.is_some_and(|name| name != ours);
         Ok(())
     })?;
     Ok(other)
+}
+
+/// The flowtables of the calling thread's network namespace: connections that they take over pass no
+/// hook, so they are no longer counted. Empty where the kernel has none.
+///
+/// # Errors
+/// Where netlink fails.
+pub fn flowtables() -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    let listed = everywhere("list flowtables", message::GETFLOWTABLE, |message| {
+        names.extend(decode::text(message, FLOWTABLE_NAME)?.map(str::to_owned));
+        Ok(())
+    });
+    match listed {
+        Err(error) if matches!(error.errno(), Some(Errno::OPNOTSUPP | Errno::INVAL)) => Ok(names),
+        other => other.map(|()| names),
+    }
+}
+
+/// `NFTA_FLOWTABLE_NAME`
+const FLOWTABLE_NAME: u16 = 2;
+
+/// Dumps what there is in all families.
+fn everywhere(
+    operation: &'static str,
+    number: u8,
+    each: impl FnMut(&Message<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut socket = Socket::open(0)?;
+    let mut request = Builder::new();
+    let kind = message_type(SUBSYS_NFTABLES, number);
+    request.begin(kind, flags::REQUEST | flags::DUMP, socket.next_sequence(), 0, 0);
+    socket.dump(operation, request.bytes(), each)?;
+    Ok(())
 }
 
 /// Reads the table; `None` where there is none.

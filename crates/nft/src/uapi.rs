@@ -20,6 +20,7 @@ pub(crate) mod message {
     pub(crate) const GETGEN: u8 = 16;
     pub(crate) const NEWOBJ: u8 = 18;
     pub(crate) const GETOBJ: u8 = 19;
+    pub(crate) const GETFLOWTABLE: u8 = 23;
 }
 
 /// `NFNL_MSG_BATCH_BEGIN` and `_END` of `include/uapi/linux/netfilter/nfnetlink.h`

@@ -62,7 +62,7 @@ fn other_rules() -> bool {
 /// What can't be seen on this host, whatever the source, each with its remedy.
 #[must_use]
 pub fn blind_spots() -> Vec<String> {
-    [bridge(), ipvs(), ebpf(), userland_proxy()].into_iter().flatten().collect()
+    [bridge(), flowtable(), ipvs(), ebpf(), userland_proxy()].into_iter().flatten().collect()
 }
 
 /// Traffic within one bridge passes no hook of ours unless bridge-nf-call is on.
@@ -76,6 +76,18 @@ fn bridge() -> Option<String> {
         format!(
             "traffic between containers on one bridge ({}) is not seen: \
              `modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1` shows it",
+            names.join(", ")
+        )
+    })
+}
+
+/// Connections that a flowtable took over pass no hook and are no longer counted.
+fn flowtable() -> Option<String> {
+    let names = svcflow_nft::flowtables().ok()?;
+    (!names.is_empty()).then(|| {
+        format!(
+            "connections offloaded to a flowtable ({}) are under-counted: their packets bypass the \
+             counters; take the `flow add` rule out to count them",
             names.join(", ")
         )
     })
