@@ -31,8 +31,8 @@ impl std::ops::BitOr for Groups {
 ///
 /// The kernel never waits for a listener: events that find no room in the receive buffer are lost,
 /// and the next [`Events::receive`] says so with [`Received::Overrun`]. The socket lives on; whoever
-/// needs the whole picture dumps again. With `nf_conntrack_events=2`, the default, connections that
-/// are older than the listener end without an event.
+/// needs the whole picture dumps again. With `nf_conntrack_events=2`, the default, connections end
+/// without an event that began when nobody on the host, in whatever namespace, was listening.
 #[derive(Debug)]
 pub struct Events {
     socket: Socket,

@@ -23,7 +23,7 @@ pub struct Filter {
     pub status: Option<(Status, Status)>,
     /// Only entries whose mark has, under the second's bits, exactly the first's.
     pub mark: Option<(u32, u32)>,
-    /// Only this zone.
+    /// Only this zone, be it of both directions or of one; 0 is those without a zone.
     pub zone: Option<u16>,
 }
 
@@ -36,7 +36,8 @@ impl Filter {
             && self.status.is_none_or(|(value, mask)| entry.status.0 & mask.0 == value.0)
             && self.mark.is_none_or(|(value, mask)| entry.mark.unwrap_or(0) & mask == value)
             && self.zone.is_none_or(|zone| {
-                zone == entry.zone || zone == entry.original.zone || zone == entry.reply.zone
+                // 0 is the zone of those that have none, not a direction's lack of its own.
+                zone == entry.zone | entry.original.zone | entry.reply.zone
             })
     }
 

@@ -65,6 +65,8 @@ fn the_filter_admits_what_the_kernel_would() {
         |filter: Filter| entries(DUMP).iter().filter(|(_, entry)| filter.admits(entry)).count();
     assert_eq!((admitted(zone), admitted(replied), admitted(marked)), (1, 4, 0));
     assert_eq!(admitted(Filter::default()), 11);
+    // Neither who is in zone 7 nor who is in one by its original direction only is in zone 0 too.
+    assert_eq!(admitted(Filter { zone: Some(0), ..Filter::default() }), 9);
 }
 
 /// A message with hand-built attributes behind both tuples of a recorded entry.
