@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::document::Document;
+use svcflow_agent::EdgesDocument;
 
 /// Long enough for a loaded host, short enough that a person isn't left guessing.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -79,7 +79,7 @@ impl Client {
     }
 
     /// The agent's last look.
-    pub(crate) fn edges(&self) -> Result<Document, ClientError> {
+    pub(crate) fn edges(&self) -> Result<EdgesDocument, ClientError> {
         let away = |source| ClientError::Away { url: self.url.clone(), source: Box::new(source) };
         let mut answer = self.http.get(format!("{}{EDGES}", self.url)).call().map_err(away)?;
         let status = answer.status().as_u16();
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn reads_a_document() {
         let url = stand_in("200 OK", crate::document::sample::TEXT);
-        assert_eq!(Client::new(&url).unwrap().edges().unwrap().edges.len(), 3);
+        assert_eq!(Client::new(&url).unwrap().edges().unwrap().edges.len(), 4);
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
-use serde_json::Map;
+use svcflow_agent::{EdgeDocument, EdgesDocument, Rate};
 use svcflow_model::{EdgeRow, Losses};
 
 use crate::args::{EdgesArgs, SortBy};
 use crate::client::Client;
-use crate::document::{Document, SeenEdge};
+use crate::document::{self, lost, warning};
 use crate::exit::CliError;
 use crate::table::{self, Column, left, right};
 use crate::{output, units};
@@ -38,7 +38,7 @@ pub(crate) fn until(args: &EdgesArgs, end: Option<Instant>) -> Result<(), CliErr
     let mut last = None;
     loop {
         let mut document = client.edges()?;
-        let this = Some((document.epoch.clone(), document.sequence));
+        let this = Some((document.epoch, document.sequence));
         if last != this {
             last = this;
             select(&mut document, args);
@@ -51,7 +51,7 @@ pub(crate) fn until(args: &EdgesArgs, end: Option<Instant>) -> Result<(), CliErr
     }
 }
 
-fn select(document: &mut Document, args: &EdgesArgs) {
+fn select(document: &mut EdgesDocument, args: &EdgesArgs) {
     document.edges.retain(|edge| {
         args.service.is_none_or(|address| edge.row.service == Some(address))
             && args.endpoint.is_none_or(|address| edge.row.endpoint == address)
@@ -62,7 +62,7 @@ fn select(document: &mut Document, args: &EdgesArgs) {
 }
 
 /// Ties keep the order of the edge itself, so two looks at the same traffic read alike.
-fn sort(edges: &mut [SeenEdge], by: SortBy) {
+fn sort(edges: &mut [EdgeDocument], by: SortBy) {
     edges.sort_by_key(|edge| edge.row.edge());
     match by {
         SortBy::Bytes => {
@@ -78,47 +78,52 @@ fn sort(edges: &mut [SeenEdge], by: SortBy) {
     }
 }
 
-fn total_rate(edge: &SeenEdge) -> f64 {
-    edge.rate().bytes_in + edge.rate().bytes_out
+fn total_rate(edge: &EdgeDocument) -> f64 {
+    edge.rate.map_or(0.0, |rate| rate.bytes())
 }
 
-fn text(document: &Document, json: bool, colour: bool) -> String {
+fn text(document: &EdgesDocument, json: bool, colour: bool) -> String {
     if json {
         return serde_json::to_string(document).unwrap_or_default() + "\n";
     }
-    let rows: Vec<Vec<String>> = document.edges.iter().map(cells).collect();
+    let cells_of =
+        |edge: &EdgeDocument| cells(&edge.row, !edge.marks.uncounted, edge.rate.as_ref());
+    let rows = document.edges.iter().map(cells_of);
+    rendered(rows.collect(), warning(document), colour)
+}
+
+/// Rows without rates, as a table.
+pub(crate) fn plain(rows: &[EdgeRow], losses: &Losses, colour: bool) -> String {
+    rendered(rows.iter().map(|row| cells(row, true, None)).collect(), lost(losses), colour)
+}
+
+fn rendered(rows: Vec<Vec<String>>, warning: Option<String>, colour: bool) -> String {
     let mut text = table::render(&COLUMNS, &rows, colour);
     if rows.is_empty() {
         text.push_str("(no edges: nothing has talked yet, or the filters leave none)\n");
     }
-    if let Some(warning) = document.warning() {
+    if let Some(warning) = warning {
         text.push_str(&format!("! {warning}\n"));
     }
     text
 }
 
-/// Rows without rates, as a table.
-pub(crate) fn plain(rows: &[EdgeRow], losses: &Losses, colour: bool) -> String {
-    let seen = |row: &EdgeRow| SeenEdge { row: row.clone(), rate: None, rest: Map::new() };
-    let edges = rows.iter().map(seen).collect();
-    let document = Document { edges, losses: losses.clone(), ..Document::default() };
-    text(&document, false, colour)
-}
-
-fn cells(edge: &SeenEdge) -> Vec<String> {
-    let rate = |value: fn(&crate::document::Rate) -> f64| {
-        edge.rate.as_ref().map_or_else(|| "-".to_owned(), |rate| units::rate(value(rate)))
+/// `?` stands for what was not counted: unknown is not zero.
+fn cells(row: &EdgeRow, known: bool, rate: Option<&Rate>) -> Vec<String> {
+    let counted = |text: String| if known { text } else { "?".to_owned() };
+    let rate = |value: fn(&Rate) -> f64| {
+        rate.map_or_else(|| "-".to_owned(), |rate| counted(units::rate(value(rate))))
     };
     vec![
-        edge.row.endpoint.to_string(),
-        edge.service_text(),
-        edge.provider_text(),
-        edge.row.protocol.to_string(),
+        row.endpoint.to_string(),
+        document::service(row),
+        document::provider(row),
+        row.protocol.to_string(),
         rate(|rate| rate.bytes_in),
         rate(|rate| rate.bytes_out),
-        units::bytes(edge.row.bytes_in),
-        units::bytes(edge.row.bytes_out),
-        units::count(edge.row.packets_in.saturating_add(edge.row.packets_out)),
+        counted(units::bytes(row.bytes_in)),
+        counted(units::bytes(row.bytes_out)),
+        counted(units::count(row.packets_in.saturating_add(row.packets_out))),
     ]
 }
 
@@ -135,7 +140,8 @@ mod tests {
         let lines: Vec<&str> = table.lines().collect();
         assert!(lines[1].starts_with("11.1.1.3  100.1.1.3:8080  10.1.1.6:80"), "{table}");
         assert!(lines[3].contains("direct"), "{table}");
-        assert!(lines[4].starts_with("! lost: ended-unseen 3"), "{table}");
-        assert!(lines[1..4].iter().all(|line| line.len() == lines[0].len()), "{table}");
+        assert_eq!(lines[4].matches('?').count(), 3, "unknown is not zero: {table}");
+        assert!(lines[5].starts_with("! lost: ended-unseen 3"), "{table}");
+        assert!(lines[1..5].iter().all(|line| line.len() == lines[0].len()), "{table}");
     }
 }

@@ -67,7 +67,7 @@ fn sparkline(state: &State, width: usize) -> String {
 }
 
 fn warning(state: &State) -> String {
-    let lost = state.document.as_ref().and_then(crate::document::Document::warning);
+    let lost = state.document.as_ref().and_then(crate::document::warning);
     match (&state.away, lost) {
         (Some(since), _) => format!("! no answer from the agent: last one {since}, retrying"),
         (None, Some(lost)) => format!("! {lost}"),
@@ -91,7 +91,7 @@ fn table(state: &State) -> Table<'static> {
     let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), units::rate);
     let rows = state.rows().into_iter().skip(state.scroll).map(|row| {
         let (rate_in, rate_out) = (rate(row.rate_in), rate(row.rate_out));
-        let total = units::bytes(row.bytes);
+        let total = row.bytes.map_or_else(|| "?".to_owned(), units::bytes);
         Cells::new([
             row.endpoint,
             row.service,

@@ -7,11 +7,11 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use svcflow_agent::EdgesDocument;
 
 use self::state::{COLUMNS, State, View};
 use crate::args::AgentArgs;
 use crate::client::{Client, ClientError};
-use crate::document::Document;
 use crate::exit::CliError;
 
 /// Shows an agent until the user quits, or until `end`.
@@ -36,8 +36,8 @@ pub(crate) fn run(args: &AgentArgs, end: Option<Instant>) -> Result<(), CliError
 
 fn watch(
     terminal: &mut ratatui::DefaultTerminal,
-    first: Document,
-    looks: &mpsc::Receiver<Result<Document, ClientError>>,
+    first: EdgesDocument,
+    looks: &mpsc::Receiver<Result<EdgesDocument, ClientError>>,
     end: Option<Instant>,
 ) -> std::io::Result<()> {
     let mut state = State::new();

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
+use svcflow_agent::{EdgeDocument, EdgesDocument};
 use svcflow_model::Protocol;
 
-use crate::document::{Document, SeenEdge};
+use crate::document;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum View {
@@ -23,7 +24,8 @@ pub(super) struct Row {
     /// `None` before the second look: unknown, not zero.
     pub(super) rate_in: Option<f64>,
     pub(super) rate_out: Option<f64>,
-    pub(super) bytes: u64,
+    /// `None` where no connection of it was counted.
+    pub(super) bytes: Option<u64>,
 }
 
 type Port = (IpAddr, u16);
@@ -47,7 +49,7 @@ const HISTORY: usize = 120;
 
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) document: Option<Document>,
+    pub(super) document: Option<EdgesDocument>,
     pub(super) away: Option<String>,
     pub(super) view: View,
     pub(super) sort: usize,
@@ -78,10 +80,10 @@ impl State {
     }
 
     /// Takes a look over, unless paused or seen already.
-    pub(super) fn apply(&mut self, document: Document) {
+    pub(super) fn apply(&mut self, document: EdgesDocument) {
         self.away = None;
         let seen =
-            |old: &Document| old.epoch == document.epoch && old.sequence == document.sequence;
+            |old: &EdgesDocument| old.epoch == document.epoch && old.sequence == document.sequence;
         if self.paused || self.document.as_ref().is_some_and(seen) {
             return;
         }
@@ -118,7 +120,7 @@ impl State {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    fn key(&self, edge: &SeenEdge) -> Key {
+    fn key(&self, edge: &EdgeDocument) -> Key {
         let provider = (edge.row.provider, edge.row.provider_port);
         match self.view {
             View::Edges => (
@@ -133,7 +135,7 @@ impl State {
     }
 }
 
-fn service(edge: &SeenEdge) -> Option<Port> {
+fn service(edge: &EdgeDocument) -> Option<Port> {
     edge.row.service.map(|address| (address, edge.row.service_port.unwrap_or(0)))
 }
 
@@ -142,16 +144,18 @@ fn busier(a: Option<f64>, b: Option<f64>) -> std::cmp::Ordering {
 }
 
 impl Group {
-    fn add(&mut self, edge: &SeenEdge) {
+    fn add(&mut self, edge: &EdgeDocument) {
         self.row.endpoint = edge.row.endpoint.to_string();
-        self.row.service = edge.service_text();
-        self.row.provider = edge.provider_text();
-        if let Some(rate) = edge.rate {
+        self.row.service = document::service(&edge.row);
+        self.row.provider = document::provider(&edge.row);
+        if let Some(rate) = edge.rate.filter(|_| !edge.marks.uncounted) {
             *self.row.rate_in.get_or_insert(0.0) += rate.bytes_in;
             *self.row.rate_out.get_or_insert(0.0) += rate.bytes_out;
         }
-        let bytes = edge.row.bytes_in.saturating_add(edge.row.bytes_out);
-        self.row.bytes = self.row.bytes.saturating_add(bytes);
+        if !edge.marks.uncounted {
+            let total = self.row.bytes.get_or_insert(0);
+            *total = total.saturating_add(edge.row.bytes_in.saturating_add(edge.row.bytes_out));
+        }
         self.endpoints.insert(edge.row.endpoint);
         self.services.insert(service(edge));
         self.providers.insert((edge.row.provider, edge.row.provider_port));
@@ -180,18 +184,19 @@ impl Group {
     }
 }
 
-pub(super) fn totals(document: &Document) -> (f64, f64) {
-    document.edges.iter().map(SeenEdge::rate).fold((0.0, 0.0), |(bytes_in, bytes_out), rate| {
+pub(super) fn totals(document: &EdgesDocument) -> (f64, f64) {
+    let rates = document.edges.iter().filter_map(|edge| edge.rate);
+    rates.fold((0.0, 0.0), |(bytes_in, bytes_out), rate| {
         (bytes_in + rate.bytes_in, bytes_out + rate.bytes_out)
     })
 }
 
-fn matches(edge: &SeenEdge, filter: &str) -> bool {
+fn matches(edge: &EdgeDocument, filter: &str) -> bool {
     let text = format!(
         "{} {} {} {}",
         edge.row.endpoint,
-        edge.service_text(),
-        edge.provider_text(),
+        document::service(&edge.row),
+        document::provider(&edge.row),
         edge.row.protocol
     );
     text.to_lowercase().contains(&filter.to_lowercase())
@@ -217,7 +222,7 @@ mod tests {
         state.sort = 0;
         state.apply(document);
         let rows = state.rows();
-        assert_eq!(rows.len(), 6);
+        assert_eq!(rows.len(), 7);
         assert_eq!(rows.iter().filter(|row| row.provider == "10.1.1.5:80/udp").count(), 1);
         assert_eq!((&*rows[0].endpoint, &*rows[1].endpoint), ("9.9.9.2", "9.9.9.10"));
     }
@@ -230,14 +235,14 @@ mod tests {
         state.sort = 4;
         assert_eq!(state.rows()[0].endpoint, "11.1.1.3");
         state.view = View::Services;
-        assert_eq!(state.rows().len(), 2);
-        assert_eq!(state.rows()[0].bytes, 3_015_000);
+        assert_eq!(state.rows().len(), 3);
+        assert_eq!(state.rows()[0].bytes, Some(3_015_000));
         assert_eq!(state.rows()[0].endpoint, "2 endpoints");
         assert_eq!(state.rows()[1].rate_out, None, "unknown, not zero");
         state.filter = "direct".into();
-        assert_eq!(state.rows().len(), 1);
+        assert_eq!(state.rows().len(), 2);
         state.paused = true;
-        state.apply(Document { sequence: 9, ..document() });
+        state.apply(EdgesDocument { sequence: 9, ..document() });
         assert_eq!(state.document.as_ref().unwrap().sequence, 3);
     }
 }
