@@ -164,7 +164,7 @@ fn blind_spots(events: &Events) -> Vec<String> {
     }
     if host::EVENTS.read() == Some(2) {
         spots.push(format!(
-            "connections older than this agent end unseen ({0} is 2): `sysctl -w {0}=1` shows their ends",
+            "connections older than this agent may end unseen ({0} is 2): `sysctl -w {0}=1` shows every end",
             host::EVENTS.name
         ));
     }
