@@ -110,23 +110,34 @@ impl Capture {
 
     /// The counts once no packet has come for 60 ms, at most 5 s from now.
     pub(crate) fn settled(&self) -> Result<HashMap<Flow, Counters>> {
-        let end = Instant::now() + Duration::from_secs(5);
-        let mut last = u64::MAX;
-        loop {
-            let now = self.shared.packets.load(Ordering::Relaxed);
-            if now == last {
-                break;
-            }
-            if Instant::now() > end {
-                return Err(Error::Unsettled);
-            }
-            last = now;
-            std::thread::sleep(Duration::from_millis(60));
-        }
+        quiet(std::slice::from_ref(self))?;
+        self.counts()
+    }
+
+    /// The counts so far.
+    pub(crate) fn counts(&self) -> Result<HashMap<Flow, Counters>> {
         match self.ring_drops.load(Ordering::Relaxed) {
             0 => Ok(lock(&self.shared.counts).flows.clone()),
             lost => Err(Error::Dropped(lost)),
         }
+    }
+}
+
+/// Waits until no packet has come to any for 60 ms, at most 5 s.
+pub(crate) fn quiet(captures: &[Capture]) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(5);
+    let mut last = u64::MAX;
+    loop {
+        let packets = captures.iter().map(|one| one.shared.packets.load(Ordering::Relaxed));
+        let now = packets.sum();
+        if now == last {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            return Err(Error::Unsettled);
+        }
+        last = now;
+        std::thread::sleep(Duration::from_millis(60));
     }
 }
 

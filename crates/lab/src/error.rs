@@ -49,6 +49,11 @@ pub enum Error {
     /// Packets kept coming, so the count is of no one moment.
     #[error("packets kept coming for 5 s after the traffic; stop other traffic in the lab first")]
     Unsettled,
+    /// A node's connection table was full, so connections failed.
+    #[error(
+        "a connection table turned {0} packets away; raise net.netfilter.nf_conntrack_max on the host"
+    )]
+    TableFull(u64),
     /// A thread of the lab panicked.
     #[error("a lab thread panicked; please report it with the output above")]
     Thread,

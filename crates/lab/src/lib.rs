@@ -6,6 +6,7 @@
 
 mod background;
 mod capture;
+mod churn;
 mod error;
 mod lab;
 mod namespace;
@@ -16,6 +17,7 @@ mod topology;
 mod traffic;
 
 pub use background::Background;
+pub use churn::{ChurnPlan, Churned};
 pub use error::{Error, Result};
 pub use lab::{Host, Lab, Node};
 pub use namespace::{Namespace, enter};

@@ -129,6 +129,20 @@ pub(crate) fn conntrack(namespace: &Namespace) -> Result<()> {
     })?
 }
 
+/// Lets a node forget closed connections soon, so that fast ones do not fill its table.
+pub(crate) fn forget_soon(node: &Namespace) -> Result<()> {
+    node.run(|| {
+        let states = ["time_wait", "close", "close_wait", "fin_wait", "last_ack"];
+        let set = |state| sysctl(&format!("netfilter/nf_conntrack_tcp_timeout_{state}"), "5");
+        states.into_iter().try_for_each(set)
+    })?
+}
+
+/// Lets a client open connections from any port but the privileged.
+pub(crate) fn all_ports(client: &Namespace) -> Result<()> {
+    client.run(|| sysctl("ipv4/ip_local_port_range", "1024 65535"))?
+}
+
 pub(crate) fn bridges(namespace: &Namespace, bridges: &[(&str, Ipv4Addr)]) -> Result<()> {
     let mut batch = "link set lo up\n".to_owned();
     for (name, address) in bridges {

@@ -17,6 +17,16 @@ pub(crate) fn permitted() -> bool {
     root
 }
 
+pub(crate) const NFTABLES: &str = "nftables";
+pub(crate) const CONNTRACK: &str = "conntrack";
+
+fn source(name: &str) -> Box<dyn FrameSource> {
+    match name {
+        CONNTRACK => Box::new(ConntrackSource::open("a test").unwrap()),
+        _ => Box::new(NftablesSource::open("a test").unwrap()),
+    }
+}
+
 /// A source and what it accounts to.
 pub(crate) struct Watch {
     pub(crate) name: &'static str,
@@ -31,7 +41,12 @@ impl Watch {
     }
 
     pub(crate) fn look(&mut self) {
-        self.source.listen(Duration::from_millis(1), &mut self.accounting).unwrap();
+        self.look_after(Duration::from_millis(1));
+    }
+
+    /// Listens for so long, then looks.
+    pub(crate) fn look_after(&mut self, time: Duration) {
+        self.source.listen(time, &mut self.accounting).unwrap();
         self.source.look(&mut self.accounting).unwrap();
     }
 
@@ -50,15 +65,18 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
+    #[allow(dead_code, reason = "some tests watch by one source only")]
     pub(crate) fn build(topology: Topology) -> Self {
+        Self::by(topology, &[NFTABLES, CONNTRACK])
+    }
+
+    /// A lab watched by these sources.
+    pub(crate) fn by(topology: Topology, sources: &[&'static str]) -> Self {
         let lab = Lab::build(topology).unwrap();
         let open = || {
             host::ACCOUNTING.write(1).unwrap();
             host::EVENTS.write(1).unwrap();
-            vec![
-                Watch::new("nftables", Box::new(NftablesSource::open("a test").unwrap())),
-                Watch::new("conntrack", Box::new(ConntrackSource::open("a test").unwrap())),
-            ]
+            sources.iter().map(|name| Watch::new(name, source(name))).collect()
         };
         let watches = lab.nodes()[0].namespace().run(open).unwrap();
         let mut watched = Self { lab, watches };
@@ -69,7 +87,7 @@ impl Watched {
     /// The second node, watched by nftables.
     #[allow(dead_code, reason = "only the tests of two nodes ask for it")]
     pub(crate) fn second_node(&self) -> Watch {
-        let open = || Watch::new("nftables", Box::new(NftablesSource::open("a test").unwrap()));
+        let open = || Watch::new(NFTABLES, source(NFTABLES));
         let mut watch = self.lab.nodes()[1].namespace().run(open).unwrap();
         watch.look();
         watch
