@@ -1,19 +1,20 @@
 //! The table's parts as messages of one atomic batch.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use svcflow_netlink::{Builder, SUBSYS_NFTABLES, flags, message_type};
 
-use crate::Direction;
 use crate::expression::{ANONYMOUS_MAP, Expressions, Hash, named, verdict};
 use crate::layout::{
-    COUNTERS, Kind, PROTOCOLS, Place, Protocol, RELATED, TURNED_AWAY_DIRECT,
-    TURNED_AWAY_TRANSLATED, UNCLASSIFIED, family_name,
+    COUNTERS, Field, Kind, Path, Place, Placement, Protocol, RELATED, TURNED_AWAY_DIRECT,
+    TURNED_AWAY_TRANSLATED, UNCLASSIFIED, family_name, protocol_chain,
 };
 use crate::uapi::{
-    BATCH_BEGIN, BATCH_END, GOTO, INET, IPV4, IPV6, JUMP, LIST_ELEM, RETURN, chain, ct, element,
-    message, meta, object, rule, set, table,
+    BATCH_BEGIN, BATCH_END, GOTO, IPV4, IPV6, JUMP, LIST_ELEM, RETURN, chain, ct, element, message,
+    meta, object, rule, set, table,
 };
+use crate::{Direction, Options};
 
 /// `ip_conntrack_info` bits as `ct state` shows them: invalid 1, related 4, untracked 64.
 const STATE_INVALID_UNTRACKED: u32 = 0x41;
@@ -36,17 +37,21 @@ pub(crate) struct SetOptions {
 
 /// Messages that are applied together or not at all.
 pub(crate) struct Batch<'a> {
+    placement: Placement,
     table: &'a str,
     builder: Builder,
     sequence: u32,
     set_id: u32,
+    /// How many rules each of its chains got.
+    rules: BTreeMap<String, usize>,
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn new(table: &'a str, sequence: u32) -> Self {
+    pub(crate) fn new(options: &'a Options, sequence: u32) -> Self {
         let mut builder = Builder::new();
         builder.begin(BATCH_BEGIN, flags::REQUEST, sequence, 0, u16::from(SUBSYS_NFTABLES));
-        Self { table, builder, sequence, set_id: 0 }
+        let (placement, table) = (options.placement, options.name.as_str());
+        Self { placement, table, builder, sequence, set_id: 0, rules: BTreeMap::new() }
     }
 
     /// Ends it with a message that changes nothing and asks for the ack: kernels before 6.10
@@ -71,7 +76,7 @@ impl<'a> Batch<'a> {
 
     fn message(&mut self, number: u8, extra: u16) -> &mut Builder {
         let kind = message_type(SUBSYS_NFTABLES, number);
-        self.builder.begin(kind, flags::REQUEST | extra, self.sequence, INET, 0);
+        self.builder.begin(kind, flags::REQUEST | extra, self.sequence, self.placement.family(), 0);
         &mut self.builder
     }
 
@@ -91,22 +96,34 @@ impl<'a> Batch<'a> {
         self.message(message::DELTABLE, extra).string(table::NAME, name);
     }
 
-    /// Everything but the table itself, one shard per kind.
-    pub(crate) fn contents(&mut self, options: SetOptions) {
+    /// Everything but the table itself, one shard per kind. `epoch` tells a bridge table's place.
+    pub(crate) fn contents(&mut self, options: SetOptions, epoch: u64) {
+        self.objects();
+        match self.placement {
+            Placement::Inet => self.inet(options, |_| (0, 1)),
+            Placement::Bridge => self.bridged(options, Place::of_bridge(epoch)),
+        }
+    }
+
+    fn objects(&mut self) {
         for name in COUNTERS {
             self.counter_object(name);
         }
-        for kind in Kind::all() {
+        for kind in Kind::all(self.placement) {
             self.counter_object(&kind.chain());
         }
+    }
+
+    fn inet(&mut self, options: SetOptions, shards: impl Fn(Kind) -> (u16, u16)) {
         for (name, hook, priority) in HOOKS {
             self.base_chain(name, hook, priority);
         }
         for name in plain_chains() {
             self.chain(&name);
         }
-        for kind in Kind::all() {
-            self.grow(kind, 0, 1, options);
+        for kind in Kind::all(self.placement) {
+            let (generation, count) = shards(kind);
+            self.grow(kind, generation, count, options);
         }
         self.base_rules();
     }
@@ -117,11 +134,13 @@ impl<'a> Batch<'a> {
         for place in places {
             self.chain(&kind.leaf(place));
             for direction in [Direction::Out, Direction::In] {
-                self.set(kind, &kind.set(place, direction), options);
+                self.counting_set(kind, place, direction, options);
                 self.count_rule(kind, place, direction);
             }
-            let turned_away =
-                if kind.translated { TURNED_AWAY_TRANSLATED } else { TURNED_AWAY_DIRECT };
+            let turned_away = match kind.path {
+                Path::Translated => TURNED_AWAY_TRANSLATED,
+                Path::Direct | Path::Bridged => TURNED_AWAY_DIRECT,
+            };
             self.rule(&kind.leaf(place), |rule| {
                 rule.counter(turned_away);
             });
@@ -183,7 +202,7 @@ impl<'a> Batch<'a> {
         builder.end(data);
     }
 
-    fn base_chain(&mut self, name: &str, hook: u32, priority: i32) {
+    pub(crate) fn base_chain(&mut self, name: &str, hook: u32, priority: i32) {
         let table = self.table;
         let builder = self.message(message::NEWCHAIN, flags::CREATE);
         builder.string(chain::TABLE, table);
@@ -196,14 +215,16 @@ impl<'a> Batch<'a> {
         builder.string(chain::TYPE, "filter");
     }
 
-    fn chain(&mut self, name: &str) {
+    pub(crate) fn chain(&mut self, name: &str) {
+        self.rules.entry(name.to_owned()).or_default();
         let table = self.table;
         let builder = self.message(message::NEWCHAIN, flags::CREATE);
         builder.string(chain::TABLE, table);
         builder.string(chain::NAME, name);
     }
 
-    fn rule(&mut self, chain: &str, body: impl FnOnce(&mut Expressions<'_>)) {
+    pub(crate) fn rule(&mut self, chain: &str, body: impl FnOnce(&mut Expressions<'_>)) {
+        *self.rules.entry(chain.to_owned()).or_default() += 1;
         let table = self.table;
         let builder = self.message(message::NEWRULE, flags::CREATE | flags::APPEND);
         builder.string(rule::TABLE, table);
@@ -213,10 +234,28 @@ impl<'a> Batch<'a> {
         builder.end(nest);
     }
 
-    fn set(&mut self, kind: Kind, name: &str, options: SetOptions) {
+    pub(crate) fn counting_set(
+        &mut self,
+        kind: Kind,
+        place: Place,
+        direction: Direction,
+        options: SetOptions,
+    ) {
+        let builder = self.set(&kind.set(place, direction), &kind.fields(direction), options);
+        let nest = builder.nest(set::EXPR);
+        named(builder, "counter", |_| {});
+        builder.end(nest);
+    }
+
+    /// A dynamic set whose elements go after a time.
+    pub(crate) fn set(
+        &mut self,
+        name: &str,
+        fields: &[Field],
+        options: SetOptions,
+    ) -> &mut Builder {
         self.set_id += 1;
         let (table, id) = (self.table, self.set_id);
-        let fields = kind.fields();
         let key_type = fields.iter().fold(0_u32, |all, field| (all << 6) | field.data_type);
         let key_bytes = fields.iter().map(|field| field.bytes.next_multiple_of(4)).sum();
         let timeout = u64::try_from(options.timeout.as_millis()).unwrap_or(u64::MAX);
@@ -231,9 +270,7 @@ impl<'a> Batch<'a> {
         builder.be_u32(set::DESC_SIZE, options.size);
         builder.end(nest);
         builder.be_u64(set::TIMEOUT, timeout);
-        let nest = builder.nest(set::EXPR);
-        named(builder, "counter", |_| {});
-        builder.end(nest);
+        builder
     }
 
     fn shard_map(&mut self, kind: Kind, generation: u16, shards: u16) -> u32 {
@@ -278,7 +315,7 @@ impl<'a> Batch<'a> {
                 rule.meta_is(meta::L4PROTO, number);
             }
             rule.conntrack_is(ct::DIRECTION, u8::from(direction == Direction::In));
-            rule.update(&set, &kind.fields());
+            rule.update(&set, &kind.fields(direction));
             rule.verdict(RETURN, None);
         });
     }
@@ -308,7 +345,7 @@ impl<'a> Batch<'a> {
     fn family_rules(&mut self, family: u8) {
         let family_chain = family_name(family);
         let icmp = if family == IPV4 { ICMP } else { ICMPV6 };
-        for protocol in PROTOCOLS {
+        for &protocol in Placement::Inet.protocols() {
             let chain = protocol_chain(family, protocol);
             if protocol == Protocol::Other {
                 self.rule(family_chain, |rule| {
@@ -324,8 +361,8 @@ impl<'a> Batch<'a> {
                 }
                 rule.verdict(GOTO, Some(&chain));
             });
-            let [translated, direct] =
-                [true, false].map(|translated| Kind { family, protocol, translated }.chain());
+            let [translated, direct] = [Path::Translated, Path::Direct]
+                .map(|path| Kind { family, protocol, path }.chain());
             self.rule(&chain, |rule| {
                 rule.conntrack_has(ct::STATUS, STATUS_DNAT).verdict(GOTO, Some(&translated));
             });
@@ -358,38 +395,33 @@ impl<'a> Batch<'a> {
 /// packets count, and on input and output before source NAT at 100.
 const HOOKS: [(&str, u32, i32); 3] = [("input", 1, 50), ("forward", 2, 10), ("output", 3, 50)];
 
-fn protocol_chain(family: u8, protocol: Protocol) -> String {
-    format!("{}_{}", family_name(family), protocol.name())
-}
-
 fn plain_chains() -> Vec<String> {
     let mut chains: Vec<String> =
         ["count", "not_tracked", "ipv4", "ipv6"].map(String::from).to_vec();
     for family in [IPV4, IPV6] {
-        chains.extend(PROTOCOLS.map(|protocol| protocol_chain(family, protocol)));
+        let protocols = Placement::Inet.protocols().iter();
+        chains.extend(protocols.map(|&protocol| protocol_chain(family, protocol)));
     }
-    chains.extend(Kind::all().map(Kind::chain));
+    chains.extend(Kind::all(Placement::Inet).map(Kind::chain));
     chains
 }
 
 /// How many rules each chain has, where `shards` says how many leaves each kind has.
 pub(crate) fn expected_rules(
+    options: &Options,
     shards: impl Fn(Kind) -> Option<(u16, u16)>,
-) -> Option<std::collections::BTreeMap<String, usize>> {
-    let mut expected: std::collections::BTreeMap<String, usize> =
-        HOOKS.iter().map(|(name, ..)| ((*name).to_owned(), 1)).collect();
-    expected.insert("count".to_owned(), 3);
-    expected.insert("not_tracked".to_owned(), 3);
-    for family in [IPV4, IPV6] {
-        expected.insert(family_name(family).to_owned(), PROTOCOLS.len() + 1);
-        expected.extend(PROTOCOLS.map(|protocol| (protocol_chain(family, protocol), 2)));
+) -> Option<BTreeMap<String, usize>> {
+    let all: Vec<Kind> = Kind::all(options.placement).collect();
+    let found = all.iter().map(|&kind| shards(kind)).collect::<Option<Vec<_>>>()?;
+    let of = |kind| all.iter().zip(&found).find(|(k, _)| **k == kind).map_or((0, 1), |(_, s)| *s);
+    // As it would be made, and not sent.
+    let mut batch = Batch::new(options, 0);
+    let any = SetOptions { size: 1, timeout: options.timeout };
+    match options.placement {
+        Placement::Inet => batch.inet(any, of),
+        Placement::Bridge => batch.bridged(any, Place::of_bridge(0)),
     }
-    for kind in Kind::all() {
-        let (generation, count) = shards(kind)?;
-        expected.insert(kind.chain(), if count > 1 { 3 } else { 2 });
-        expected.extend((0..count).map(|shard| (kind.leaf(Place { generation, shard }), 3)));
-    }
-    Some(expected)
+    Some(batch.rules)
 }
 
 /// A set's user data as nft writes it (libnftnl's `udata.h`): the key's and the data's byte order,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use svcflow_netlink::{Attribute, Attributes, DecodeError, Message};
 
-use crate::layout::{Kind, Place, Protocol, parse_set};
+use crate::layout::{Kind, Path, Place, Protocol, parse_set};
 use crate::uapi::{DATA_VALUE, EXPR_DATA, LIST_ELEM, element, object};
 use crate::{Count, Direction, Element};
 
@@ -76,6 +76,10 @@ fn with_key(key: &[u8], of: (Kind, Place, Direction), count: Count) -> Option<El
     let original_source = address(&mut rest, kind)?;
     let original_destination = address(&mut rest, kind)?;
     let (protocol, port, reply_source, reply_port) = match kind.protocol {
+        Protocol::Ported(number) if kind.path == Path::Bridged => {
+            let port = u16::from_be_bytes(padded(&mut rest)?);
+            (number, port, original_destination, port)
+        }
         Protocol::Ported(number) => {
             let port = u16::from_be_bytes(padded(&mut rest)?);
             let by = address(&mut rest, kind)?;
@@ -89,7 +93,7 @@ fn with_key(key: &[u8], of: (Kind, Place, Direction), count: Count) -> Option<El
     };
     rest.is_empty().then_some(Element {
         direction,
-        translated: kind.translated,
+        translated: kind.path == Path::Translated,
         place: place.id(),
         protocol,
         original_source,
@@ -217,7 +221,7 @@ mod tests {
 
     #[test]
     fn an_element_is_read_whole() {
-        let kind = Kind { family: IPV4, protocol: Protocol::Ported(6), translated: true };
+        let kind = Kind { family: IPV4, protocol: Protocol::Ported(6), path: Path::Translated };
         let key = [10, 0, 0, 1, 10, 9, 9, 9, 0, 80, 0, 0, 10, 0, 1, 2, 0x1f, 0x90, 0, 0];
         let found = decode(message(&key).bytes(), kind).unwrap();
         let [one] = &found[..] else { panic!("{found:?}") };
@@ -227,8 +231,19 @@ mod tests {
     }
 
     #[test]
+    fn an_element_of_a_bridge_is_a_direct_edge() {
+        let kind = Kind { family: IPV4, protocol: Protocol::Ported(17), path: Path::Bridged };
+        let found =
+            decode(message(&[10, 0, 0, 1, 10, 0, 0, 2, 0, 53, 0, 0]).bytes(), kind).unwrap();
+        let [one] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((one.protocol, one.translated), (17, false));
+        assert_eq!(one.reply_source, one.original_destination);
+        assert_eq!((one.original_destination_port, one.reply_source_port), (53, 53));
+    }
+
+    #[test]
     fn truncated_and_flipped_bytes_never_panic() {
-        let kind = Kind { family: IPV6, protocol: Protocol::Other, translated: false };
+        let kind = Kind { family: IPV6, protocol: Protocol::Other, path: Path::Direct };
         let whole = message(&[7; 52]);
         assert_eq!(decode(whole.bytes(), kind).unwrap()[0].protocol, 7);
         for cut in 0..whole.bytes().len() {

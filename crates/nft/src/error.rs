@@ -7,9 +7,9 @@ pub enum Error {
     #[error("nftables operation failed")]
     Netlink(#[from] svcflow_netlink::Error),
     /// Another living process owns the table.
-    #[error("table inet {name} is owned by another running process")]
+    #[error("table {name} is owned by another running process")]
     Owned {
-        /// The table's name.
+        /// The table's family and name.
         name: String,
     },
     /// No random number for the table's epoch.
@@ -22,9 +22,9 @@ pub enum Error {
         what: &'static str,
     },
     /// The table that was just made isn't there: someone deleted it at once.
-    #[error("table inet {name} vanished")]
+    #[error("table {name} vanished")]
     Vanished {
-        /// The table's name.
+        /// The table's family and name.
         name: String,
     },
 }

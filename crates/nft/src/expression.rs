@@ -5,7 +5,8 @@ use svcflow_netlink::Builder;
 
 use crate::layout::{Field, FieldSource};
 use crate::uapi::{
-    DATA_VALUE, DATA_VERDICT, EXPR_DATA, EXPR_NAME, LIST_ELEM, VERDICT_CHAIN, VERDICT_CODE, cmp,
+    DATA_VALUE, DATA_VERDICT, EXPR_DATA, EXPR_NAME, IPV4, LIST_ELEM, VERDICT_CHAIN, VERDICT_CODE,
+    cmp, dynset, meta, payload,
 };
 
 /// `NFT_REG_1`, the first of four registers of 16 bytes.
@@ -24,8 +25,8 @@ impl Expressions<'_> {
         self
     }
 
-    fn load(&mut self, source: FieldSource, register: u32) -> &mut Self {
-        match source {
+    fn load(&mut self, field: Field, register: u32) -> &mut Self {
+        match field.source {
             FieldSource::Meta(key) => self.expression("meta", |data| {
                 data.be_u32(2, key);
                 data.be_u32(1, register);
@@ -34,6 +35,12 @@ impl Expressions<'_> {
                 data.be_u32(2, key);
                 data.be_u32(1, register);
                 data.u8(3, direction);
+            }),
+            FieldSource::Payload(header, offset) => self.expression("payload", |data| {
+                data.be_u32(1, register);
+                data.be_u32(2, header);
+                data.be_u32(3, offset);
+                data.be_u32(4, field.bytes);
             }),
         }
     }
@@ -55,13 +62,51 @@ impl Expressions<'_> {
         })
     }
 
+    fn meta(&mut self, key: u32) -> &mut Self {
+        let field = Field { source: FieldSource::Meta(key), data_type: 0, bytes: 0 };
+        self.load(field, REGISTER)
+    }
+
+    fn transport(&mut self, offset: u32, bytes: u32) -> &mut Self {
+        let source = FieldSource::Payload(payload::TRANSPORT, offset);
+        self.load(Field { source, data_type: 0, bytes }, REGISTER)
+    }
+
+    fn masked<const N: usize>(&mut self, mask: [u8; N]) -> &mut Self {
+        self.expression("bitwise", |data| {
+            data.be_u32(1, REGISTER);
+            data.be_u32(2, REGISTER);
+            data.be_u32(3, u32::try_from(N).unwrap_or_default());
+            for (kind, value) in [(4, mask), (5, [0; N])] {
+                let nest = data.nest(kind);
+                data.attribute(DATA_VALUE, &value);
+                data.end(nest);
+            }
+        })
+    }
+
     pub(crate) fn meta_is(&mut self, key: u32, value: u8) -> &mut Self {
-        self.load(FieldSource::Meta(key), REGISTER).compare(cmp::EQ, &[value])
+        self.meta(key).compare(cmp::EQ, &[value])
+    }
+
+    /// The protocol as the Ethernet header says it, in family `bridge`.
+    pub(crate) fn family_is(&mut self, family: u8) -> &mut Self {
+        let number: u16 = if family == IPV4 { 0x0800 } else { 0x86dd };
+        self.meta(meta::PROTOCOL).compare(cmp::EQ, &number.to_be_bytes())
+    }
+
+    /// Of TCP's flags those in `mask` are `value`.
+    pub(crate) fn tcp_flags_are(&mut self, mask: u8, value: u8) -> &mut Self {
+        self.transport(13, 1).masked([mask]).compare(cmp::EQ, &[value])
+    }
+
+    pub(crate) fn tcp_sequence_is_zero(&mut self) -> &mut Self {
+        self.transport(4, 4).compare(cmp::EQ, &[0; 4])
     }
 
     /// Interface indexes are in host byte order.
     pub(crate) fn interface_is_not(&mut self, key: u32, index: u32) -> &mut Self {
-        self.load(FieldSource::Meta(key), REGISTER).compare(cmp::NEQ, &index.to_ne_bytes())
+        self.meta(key).compare(cmp::NEQ, &index.to_ne_bytes())
     }
 
     pub(crate) fn conntrack_is(&mut self, key: u32, value: u8) -> &mut Self {
@@ -70,43 +115,23 @@ impl Expressions<'_> {
 
     /// Any bit of `mask`, which is in host byte order.
     pub(crate) fn conntrack_has(&mut self, key: u32, mask: u32) -> &mut Self {
-        self.conntrack(key)
-            .expression("bitwise", |data| {
-                data.be_u32(1, REGISTER);
-                data.be_u32(2, REGISTER);
-                data.be_u32(3, 4);
-                for (kind, value) in [(4, mask), (5, 0)] {
-                    let nest = data.nest(kind);
-                    data.attribute(DATA_VALUE, &value.to_ne_bytes());
-                    data.end(nest);
-                }
-            })
-            .compare(cmp::NEQ, &[0; 4])
+        self.conntrack(key).masked(mask.to_ne_bytes()).compare(cmp::NEQ, &[0; 4])
     }
 
     /// The ICMPv6 type, which is the first byte of the transport header.
-    fn icmpv6_type(&mut self) -> &mut Self {
-        self.expression("payload", |data| {
-            data.be_u32(1, REGISTER);
-            data.be_u32(2, 2); // NFT_PAYLOAD_TRANSPORT_HEADER
-            data.be_u32(3, 0);
-            data.be_u32(4, 1);
-        })
-    }
-
     pub(crate) fn icmpv6_type_is(&mut self, value: u8) -> &mut Self {
-        self.icmpv6_type().compare(cmp::EQ, &[value])
+        self.transport(0, 1).compare(cmp::EQ, &[value])
     }
 
     pub(crate) fn icmpv6_type_within(&mut self, low: u8, high: u8) -> &mut Self {
-        self.icmpv6_type().compare(cmp::GTE, &[low]).compare(cmp::LTE, &[high])
+        self.transport(0, 1).compare(cmp::GTE, &[low]).compare(cmp::LTE, &[high])
     }
 
     /// Loads fields side by side, from the 32-bit register number `start`.
     fn concatenation(&mut self, fields: &[Field], start: u32) -> &mut Self {
         let mut word = start;
         for field in fields {
-            self.load(field.source, register(word));
+            self.load(*field, register(word));
             word += field.bytes.div_ceil(4);
         }
         self
@@ -114,13 +139,36 @@ impl Expressions<'_> {
 
     /// `update @set { fields counter }`. On a full set it ends its rule, not its chain.
     pub(crate) fn update(&mut self, set: &str, fields: &[Field]) -> &mut Self {
+        self.dynset(dynset::UPDATE, set, fields, true)
+    }
+
+    /// As [`Self::update`], of a set that counts nothing.
+    pub(crate) fn learn(&mut self, set: &str, fields: &[Field]) -> &mut Self {
+        self.dynset(dynset::UPDATE, set, fields, false)
+    }
+
+    pub(crate) fn unlearn(&mut self, set: &str, fields: &[Field]) -> &mut Self {
+        self.dynset(dynset::DELETE, set, fields, false)
+    }
+
+    fn dynset(&mut self, op: u32, set: &str, fields: &[Field], counted: bool) -> &mut Self {
         self.concatenation(fields, 0).expression("dynset", |data| {
             data.be_u32(4, REGISTER);
-            data.be_u32(3, 1); // NFT_DYNSET_OP_UPDATE
+            data.be_u32(3, op);
             data.string(1, set);
-            let nest = data.nest(7);
-            named(data, "counter", |_| {});
-            data.end(nest);
+            if counted {
+                let nest = data.nest(7);
+                named(data, "counter", |_| {});
+                data.end(nest);
+            }
+        })
+    }
+
+    /// `fields @set`
+    pub(crate) fn known(&mut self, set: &str, fields: &[Field]) -> &mut Self {
+        self.concatenation(fields, 0).expression("lookup", |data| {
+            data.be_u32(2, REGISTER);
+            data.string(1, set);
         })
     }
 

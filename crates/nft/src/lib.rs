@@ -14,11 +14,13 @@
 //! - **An edge may be in several places** after [`Table::grow`]: its counters there are independent
 //!   and add up.
 //! - **A set can be full.** Packets of edges turned away are counted exactly: [`Readout::turned_away`].
-//! - **Same-bridge traffic** with `bridge-nf-call-iptables=0` doesn't pass family `inet` at all, and
-//!   isn't seen.
-//! - **Loading the table switches conntrack on** in its network namespace.
+//! - **Same-bridge traffic** with `bridge-nf-call-iptables=0` doesn't pass family `inet` at all: a
+//!   table of family `bridge` counts it ([`Placement::Bridge`]), without conntrack. It must not be there
+//!   while that switch is on: packets would be counted in both.
+//! - **Loading the `inet` table switches conntrack on** in its network namespace.
 
 mod batch;
+mod bridged;
 mod decode;
 mod error;
 mod expression;
@@ -29,6 +31,7 @@ mod table;
 mod uapi;
 
 pub use error::Error;
+pub use layout::Placement;
 pub use listing::{flowtables, other_tables};
 pub use readout::{Count, Direction, Element, Readout};
 pub use table::{Health, Installed, Options, Origin, Table};

@@ -8,7 +8,7 @@ use svcflow_netlink::{Builder, Message, SUBSYS_NFTABLES, Socket, flags, message_
 
 use crate::layout::parse_set;
 use crate::uapi::{INET, chain, message, rule, set, table};
-use crate::{Error, decode};
+use crate::{Error, Options, decode};
 
 /// The table as found.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ pub(crate) struct Listing {
 /// The number of the rule set's last change, by anyone in this network namespace.
 pub(crate) fn generation(socket: &mut Socket) -> Result<u32, Error> {
     let mut request = Builder::new();
-    begin(&mut request, socket, message::GETGEN, flags::ACK);
+    begin(&mut request, socket, INET, (message::GETGEN, flags::ACK));
     let mut generation = 0;
     socket.request("get generation", request.bytes(), |message| -> Result<(), Error> {
         generation = decode::number32(message, 1)?; // NFTA_GEN_ID
@@ -85,14 +85,15 @@ fn everywhere(
 }
 
 /// Reads the table; `None` where there is none.
-pub(crate) fn list(socket: &mut Socket, name: &str) -> Result<Option<Listing>, Error> {
+pub(crate) fn list(socket: &mut Socket, options: &Options) -> Result<Option<Listing>, Error> {
+    let (family, name) = (options.placement.family(), options.name.as_str());
     let mut listing = Listing::default();
-    if !table_itself(socket, name, &mut listing)? {
+    if !table_itself(socket, (family, name), &mut listing)? {
         return Ok(None);
     }
     let mut hasher = DefaultHasher::new();
     (listing.handle, listing.flags & crate::uapi::TABLE_DORMANT).hash(&mut hasher);
-    dump(socket, "list chains", message::GETCHAIN, (chain::TABLE, name), |message| {
+    dump(socket, "list chains", message::GETCHAIN, (family, chain::TABLE, name), |message| {
         if decode::text(message, chain::TABLE)? == Some(name) {
             let chain = decode::text(message, chain::NAME)?.unwrap_or_default();
             (chain, decode::number64(message, chain::HANDLE)?).hash(&mut hasher);
@@ -100,7 +101,7 @@ pub(crate) fn list(socket: &mut Socket, name: &str) -> Result<Option<Listing>, E
         }
         Ok(())
     })?;
-    dump(socket, "list rules", message::GETRULE, (rule::TABLE, name), |message| {
+    dump(socket, "list rules", message::GETRULE, (family, rule::TABLE, name), |message| {
         if decode::text(message, rule::TABLE)? == Some(name) {
             let chain = decode::text(message, rule::CHAIN)?.unwrap_or_default();
             (chain, decode::number64(message, rule::HANDLE)?).hash(&mut hasher);
@@ -108,7 +109,7 @@ pub(crate) fn list(socket: &mut Socket, name: &str) -> Result<Option<Listing>, E
         }
         Ok(())
     })?;
-    dump(socket, "list sets", message::GETSET, (set::TABLE, name), |message| {
+    dump(socket, "list sets", message::GETSET, (family, set::TABLE, name), |message| {
         if decode::text(message, set::TABLE)? == Some(name) {
             let set = decode::text(message, set::NAME)?.unwrap_or_default();
             (set, decode::number64(message, set::HANDLE)?).hash(&mut hasher);
@@ -122,9 +123,13 @@ pub(crate) fn list(socket: &mut Socket, name: &str) -> Result<Option<Listing>, E
     Ok(Some(listing))
 }
 
-fn table_itself(socket: &mut Socket, name: &str, listing: &mut Listing) -> Result<bool, Error> {
+fn table_itself(
+    socket: &mut Socket,
+    (family, name): (u8, &str),
+    listing: &mut Listing,
+) -> Result<bool, Error> {
     let mut request = Builder::new();
-    begin(&mut request, socket, message::GETTABLE, flags::ACK);
+    begin(&mut request, socket, family, (message::GETTABLE, flags::ACK));
     request.string(table::NAME, name);
     let answer = socket.request("get table", request.bytes(), |message| -> Result<(), Error> {
         listing.handle = decode::number64(message, table::HANDLE)?;
@@ -139,20 +144,25 @@ fn table_itself(socket: &mut Socket, name: &str, listing: &mut Listing) -> Resul
     }
 }
 
-pub(crate) fn begin(builder: &mut Builder, socket: &mut Socket, number: u8, extra: u16) {
+pub(crate) fn begin(
+    builder: &mut Builder,
+    socket: &mut Socket,
+    family: u8,
+    (number, extra): (u8, u16),
+) {
     let kind = message_type(SUBSYS_NFTABLES, number);
-    builder.begin(kind, flags::REQUEST | extra, socket.next_sequence(), INET, 0);
+    builder.begin(kind, flags::REQUEST | extra, socket.next_sequence(), family, 0);
 }
 
 pub(crate) fn dump(
     socket: &mut Socket,
     operation: &'static str,
     number: u8,
-    filter: (u16, &str),
+    (family, attribute, text): (u8, u16, &str),
     each: impl FnMut(&Message<'_>) -> Result<(), Error>,
 ) -> Result<bool, Error> {
     let mut request = Builder::new();
-    begin(&mut request, socket, number, flags::DUMP);
-    request.string(filter.0, filter.1);
+    begin(&mut request, socket, family, (number, flags::DUMP));
+    request.string(attribute, text);
     Ok(socket.dump(operation, request.bytes(), each)?.interrupted)
 }

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-/// Which way packets went, as conntrack sees the connection.
+/// Which way packets went, as conntrack sees the connection, or as a bridge's table learnt it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
     /// From who opened the connection (`ct direction original`).
@@ -59,7 +59,8 @@ pub struct Readout {
     /// ICMP errors about connections, which are no edge's traffic.
     pub related: Count,
     /// Packets that conntrack doesn't track or finds invalid; without neighbour discovery and
-    /// multicast listener reports.
+    /// multicast listener reports. On a bridge: TCP to or from no server that is known yet, and what a
+    /// full set of learnt servers or flows leaves unknown; fragments but the first, which has the ports.
     pub unclassified: Count,
     /// The kernel said that a dump was inconsistent. It may be so unsaid.
     pub interrupted: bool,

@@ -5,7 +5,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use svcflow_netlink::{Builder, DecodeError, Message, Received, Socket, flags};
 
 use crate::batch::{Batch, SetOptions, expected_rules};
-use crate::layout::{self, Kind, LAYOUT, MAX_SHARDS, Place, parse_set};
+use crate::layout::{self, FIRST_OF_BRIDGE, Kind, LAYOUT, MAX_SHARDS, Place, Placement, parse_set};
 use crate::listing::{self, Listing};
 use crate::uapi::{TABLE_DORMANT, TABLE_OWNER, TABLE_PERSIST, element, message, object};
 use crate::{Count, Direction, Element, Error, Readout, decode};
@@ -20,7 +20,9 @@ type EachMessage<'a> =
 /// How the table is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The table's name, in family `inet`.
+    /// Where it counts.
+    pub placement: Placement,
+    /// The table's name, in its placement's family.
     pub name: String,
     /// Elements per set, at most 8,000.
     pub set_size: u32,
@@ -30,15 +32,20 @@ pub struct Options {
     /// owned, `nft -f` of a saved `nft list ruleset` that contains the table is refused whole, the
     /// firewall's part too; where the table isn't (at boot) it loads.
     pub owner: bool,
+    /// The origin of another table whose life this one shares: left by an earlier run beside another
+    /// origin, it is replaced, not adopted. So its counters need no origin of their own.
+    pub beside: Option<Origin>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
+            placement: Placement::Inet,
             name: "svcflow".to_owned(),
             set_size: MAX_SET_SIZE,
             timeout: Duration::from_secs(24 * 3_600),
             owner: true,
+            beside: None,
         }
     }
 }
@@ -188,7 +195,7 @@ impl Table {
         if generation == self.generation {
             return Ok(Health::Intact);
         }
-        let Some(found) = listing::list(&mut self.socket, &self.options.name)? else {
+        let Some(found) = listing::list(&mut self.socket, &self.options)? else {
             return Ok(Health::Gone);
         };
         if found.fingerprint == self.fingerprint {
@@ -217,19 +224,26 @@ impl Table {
     /// Existing elements stay, are read on, and no longer change. Returns how many kinds grew.
     ///
     /// Measured: 1,000 edges in both directions cost 1.1 ms of CPU in one pair of sets and 1.4 ms in
-    /// nine pairs; 50,000 cost 75 ms whether grown at 400, 800 or 1,500, in 192 sets.
+    /// nine pairs; 50,000 cost 75 ms whether grown at 400, 800 or 1,500, in 192 sets. A bridge's table
+    /// doesn't grow.
     ///
     /// # Errors
     /// Where the kernel refuses; nothing is changed then.
     pub fn grow(&mut self, over: u32) -> Result<u32, Error> {
         let mut grown = 0;
-        for kind in Kind::all() {
+        if self.options.placement == Placement::Bridge {
+            return Ok(0);
+        }
+        for kind in Kind::all(self.options.placement) {
             let (Some((generation, shards)), Some(next)) =
                 (self.active(kind), self.wanted(kind, over))
             else {
                 continue;
             };
-            let Some(next_generation) = generation.checked_add(1) else { continue };
+            let next_generation = generation.saturating_add(1);
+            if next_generation >= FIRST_OF_BRIDGE {
+                continue;
+            }
             self.grow_kind(kind, (generation, shards), (next_generation, next))?;
             grown += 1;
         }
@@ -245,7 +259,7 @@ impl Table {
     /// Where the kernel refuses; that it is gone already is no error.
     pub fn remove(mut self) -> Result<(), Error> {
         let sequence = self.socket.next_sequence();
-        let batch = Batch::new(&self.options.name, sequence).finish_deleted();
+        let batch = Batch::new(&self.options, sequence).finish_deleted();
         match self.commit("remove table", &batch) {
             Err(error) if error.errno() == Some(Errno::NOENT) => Ok(()),
             other => other,
@@ -254,10 +268,11 @@ impl Table {
 
     fn read_counters(&mut self) -> Result<Readout, Error> {
         let mut readout = Readout::default();
-        let filter = (object::TABLE, self.options.name.as_str());
+        let name = self.options.name.as_str();
+        let filter = (self.options.placement.family(), object::TABLE, name);
         let sets = &mut self.sets;
         listing::dump(&mut self.socket, "read counters", message::GETOBJ, filter, |message| {
-            if decode::text(message, object::TABLE)? != Some(filter.1) {
+            if decode::text(message, object::TABLE)? != Some(name) {
                 return Ok(());
             }
             let Some((name, count)) = decode::counter_object(message)? else { return Ok(()) };
@@ -286,7 +301,9 @@ impl Table {
     ) -> Result<(), Error> {
         let Some(set) = self.sets.get_mut(index).filter(|set| set.seen) else { return Ok(()) };
         self.request.clear();
-        listing::begin(&mut self.request, &mut self.socket, message::GETSETELEM, flags::DUMP);
+        let family = self.options.placement.family();
+        let asked = (message::GETSETELEM, flags::DUMP);
+        listing::begin(&mut self.request, &mut self.socket, family, asked);
         self.request.string(element::LIST_TABLE, &self.options.name);
         self.request.string(element::LIST_SET, &set.name);
         let of = (set.kind, set.place, set.direction);
@@ -326,8 +343,8 @@ impl Table {
     }
 
     fn grow_kind(&mut self, kind: Kind, old: (u16, u16), new: (u16, u16)) -> Result<(), Error> {
-        let name = self.options.name.clone();
-        let mut batch = Batch::new(&name, self.socket.next_sequence());
+        let options = self.options.clone();
+        let mut batch = Batch::new(&options, self.socket.next_sequence());
         batch.flush_chain(&kind.chain());
         batch.grow(kind, new.0, new.1, self.set_options());
         let leaves: Vec<String> =
@@ -372,8 +389,8 @@ impl Table {
         if names.is_empty() {
             return Ok(());
         }
-        let table = self.options.name.clone();
-        let mut batch = Batch::new(&table, self.socket.next_sequence());
+        let options = self.options.clone();
+        let mut batch = Batch::new(&options, self.socket.next_sequence());
         for name in &names {
             batch.delete_set(name);
         }
@@ -383,7 +400,7 @@ impl Table {
     }
 
     fn establish(&mut self) -> Result<Installed, Error> {
-        let Some(found) = listing::list(&mut self.socket, &self.options.name)? else {
+        let Some(found) = listing::list(&mut self.socket, &self.options)? else {
             self.make(false)?;
             return Ok(Installed::Fresh);
         };
@@ -404,7 +421,7 @@ impl Table {
             return Some("it has another layout or other options");
         }
         let sets = known_sets(found);
-        let expected = expected_rules(|kind| active(&sets, kind));
+        let expected = expected_rules(&self.options, |kind| active(&sets, kind));
         if found.flags & TABLE_DORMANT != 0 || expected.as_ref() != Some(&found.rules) {
             return Some("its chains, rules or sets were changed");
         }
@@ -414,13 +431,13 @@ impl Table {
     fn adopt(&mut self, found: &Listing) -> Result<(), Error> {
         // An orphan has `persist` alone and can be taken over only with both flags.
         if self.options.owner && !self.owned_by_us(found) && found.flags & TABLE_PERSIST != 0 {
-            let name = self.options.name.clone();
-            let mut batch = Batch::new(&name, self.socket.next_sequence());
+            let options = self.options.clone();
+            let mut batch = Batch::new(&options, self.socket.next_sequence());
             batch.table(TABLE_OWNER | TABLE_PERSIST, None);
             self.commit("take over table", &batch.finish())?;
             self.owned = true;
         } else if found.flags & TABLE_OWNER != 0 && !self.owned_by_us(found) {
-            return Err(Error::Owned { name: self.options.name.clone() });
+            return Err(Error::Owned { name: self.full_name() });
         }
         self.remember()
     }
@@ -449,23 +466,22 @@ impl Table {
     }
 
     fn make_with(&mut self, id: u64, table_flags: u32, replace: bool) -> Result<(), Error> {
-        let name = self.options.name.clone();
+        let options = self.options.clone();
         let text = format!("svcflow epoch={id:016x} {}", self.settings());
-        let mut batch = Batch::new(&name, self.socket.next_sequence());
+        let mut batch = Batch::new(&options, self.socket.next_sequence());
         if replace {
             batch.delete_table(0);
         }
         batch.table(table_flags, Some(&as_comment(&text)));
-        batch.contents(self.set_options());
+        batch.contents(self.set_options(), id);
         self.commit("make table", &batch.finish())
     }
 
     /// Takes what is there now for what ought to be.
     fn remember(&mut self) -> Result<(), Error> {
         self.generation = listing::generation(&mut self.socket)?;
-        let name = &self.options.name;
-        let found = listing::list(&mut self.socket, name)?
-            .ok_or_else(|| Error::Vanished { name: name.clone() })?;
+        let found = listing::list(&mut self.socket, &self.options)?
+            .ok_or_else(|| Error::Vanished { name: self.full_name() })?;
         let id = comment(&found.userdata).and_then(parse_comment).map_or(0, |(id, _)| id);
         let handle = self.origin.handle;
         self.origin = Origin { id, handle: found.handle };
@@ -486,9 +502,7 @@ impl Table {
         if let Err(error) = answer {
             self.drain();
             return Err(match error.errno() {
-                Some(Errno::PERM) if self.exists() => {
-                    Error::Owned { name: self.options.name.clone() }
-                }
+                Some(Errno::PERM) if self.exists() => Error::Owned { name: self.full_name() },
                 _ => error,
             });
         }
@@ -496,7 +510,7 @@ impl Table {
     }
 
     fn exists(&mut self) -> bool {
-        matches!(listing::list(&mut self.socket, &self.options.name), Ok(Some(found))
+        matches!(listing::list(&mut self.socket, &self.options), Ok(Some(found))
             if found.flags & TABLE_OWNER != 0)
     }
 
@@ -513,7 +527,14 @@ impl Table {
 
     fn settings(&self) -> String {
         let Options { set_size, timeout, .. } = &self.options;
-        format!("layout={LAYOUT} size={set_size} timeout={}", timeout.as_secs())
+        let own = format!("layout={LAYOUT} size={set_size} timeout={}", timeout.as_secs());
+        let beside = self.options.beside;
+        beside
+            .map_or(own.clone(), |Origin { id, handle }| format!("{own} beside={id:016x}-{handle}"))
+    }
+
+    fn full_name(&self) -> String {
+        format!("{} {}", self.options.placement.name(), self.options.name)
     }
 }
 
@@ -521,7 +542,7 @@ fn active(sets: &[Set], kind: Kind) -> Option<(u16, u16)> {
     let ours = || sets.iter().filter(|set| set.kind == kind);
     let generation = ours().map(|set| set.place.generation).max()?;
     let current = ours().filter(|set| set.place.generation == generation);
-    Some((generation, current.map(|set| set.place.shard).max()? + 1))
+    Some((generation, current.map(|set| set.place.shard).max()?.saturating_add(1)))
 }
 
 fn known_sets(found: &Listing) -> Vec<Set> {

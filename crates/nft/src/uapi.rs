@@ -28,6 +28,8 @@ pub(crate) const BATCH_BEGIN: u16 = 0x10;
 pub(crate) const BATCH_END: u16 = 0x11;
 /// `NFPROTO_INET` of `include/uapi/linux/netfilter.h`
 pub(crate) const INET: u8 = 1;
+/// `NFPROTO_BRIDGE`
+pub(crate) const BRIDGE: u8 = 7;
 /// `NFPROTO_IPV4`
 pub(crate) const IPV4: u8 = 2;
 /// `NFPROTO_IPV6`
@@ -134,9 +136,23 @@ pub(crate) mod ct {
 
 /// `enum nft_meta_keys`
 pub(crate) mod meta {
+    pub(crate) const PROTOCOL: u32 = 1;
     pub(crate) const IIF: u32 = 4;
     pub(crate) const NFPROTO: u32 = 15;
     pub(crate) const L4PROTO: u32 = 16;
+    pub(crate) const PKTTYPE: u32 = 19;
+}
+
+/// `enum nft_payload_bases`
+pub(crate) mod payload {
+    pub(crate) const NETWORK: u32 = 1;
+    pub(crate) const TRANSPORT: u32 = 2;
+}
+
+/// `enum nft_dynset_ops`
+pub(crate) mod dynset {
+    pub(crate) const UPDATE: u32 = 1;
+    pub(crate) const DELETE: u32 = 2;
 }
 
 /// `enum nft_cmp_ops`

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 
 #[allow(deprecated, reason = "see `enter`")]
 use rustix::thread::{UnshareFlags, unshare};
-use svcflow_nft::{Direction, Element, Options, Readout, Table};
+use svcflow_nft::{Direction, Element, Options, Placement, Readout, Table};
 
 /// Runs `test` in a private network namespace with loopback up. Without root it says so and skips,
 /// except in CI, where a test that didn't run is a failure.
@@ -78,6 +78,10 @@ pub(crate) fn load(ruleset: &str) {
 
 pub(crate) fn options() -> Options {
     Options { owner: false, ..Options::default() }
+}
+
+pub(crate) fn on_bridge() -> Options {
+    Options { placement: Placement::Bridge, ..options() }
 }
 
 /// All elements, merged by key and place as callers ought to.

@@ -90,6 +90,28 @@ pub(crate) fn routed() -> Routed {
     net
 }
 
+/// Client and server on a bridge of the calling thread's namespace: 10.0.0.1 and fd00::1, 10.0.0.2 and
+/// fd00::2. The bridge has heard both: a packet to one that it hasn't is copied to every port.
+pub(crate) fn bridged() -> Routed {
+    let net = Routed { client: Worker::start(), server: Worker::start() };
+    ip("link add br0 type bridge mcast_snooping 0 forward_delay 0");
+    ip("link set br0 up");
+    for (number, worker) in [(1, &net.client), (2, &net.server)] {
+        ip(&format!("link add b{number} type veth peer name eth0 netns {}", worker.tid));
+        ip(&format!("link set b{number} master br0 up"));
+        worker.run(move || {
+            ip(&format!("addr add 10.0.0.{number}/24 dev eth0"));
+            ip(&format!("addr add fd00::{number}/64 dev eth0 nodad"));
+            ip("link set eth0 up");
+        });
+    }
+    for to in ["10.0.0.2:9", "[fd00::2]:9"] {
+        // Refused, but heard.
+        net.client.run(move || drop(TcpStream::connect(to)));
+    }
+    net
+}
+
 impl Routed {
     /// Sends `lengths` to `to`; the server at `at` answers each datagram with one of `answer` bytes.
     pub(crate) fn udp(&self, to: &str, at: &str, lengths: &[usize], answer: usize) {
