@@ -20,7 +20,7 @@ use crate::topology::ServiceSpec;
 /// One connection may take this long; at thousands a second it is lost if it does.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Short TCP connections to one service: 17 bytes out, 16 back, and the provider closes.
+/// Short TCP connections to one service: some bytes out, 16 back, and the provider closes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChurnPlan {
     /// The service's name.
@@ -31,6 +31,9 @@ pub struct ChurnPlan {
     pub duration: Duration,
     /// How many connections are open at once, over all clients; each client has one at least.
     pub threads: usize,
+    /// How many amounts the clients send in turn, from 17 bytes up by one: with 1 all connections are
+    /// alike, with up to 1,000 each still sends one packet.
+    pub amounts: u64,
 }
 
 /// What a churn was.
@@ -53,7 +56,8 @@ impl Lab {
     /// ring gets only its share: it says so if it loses a packet, and does not.
     ///
     /// The provider closes first, so no client port waits for a minute; the clients use all ports from
-    /// 1024 up, and the nodes forget closed connections after 5 s, from now on.
+    /// 1024 up, and the nodes forget closed connections after 1 s, from now on, so that their ends come at the
+    /// rate of their beginnings.
     ///
     /// # Errors
     /// Where a connection fails, a connection table turned a packet away, or the count lost a packet.
@@ -150,15 +154,15 @@ fn open_and_close(
     let (end, stop) = (Instant::now() + plan.duration, AtomicBool::new(false));
     let threads = plan.threads.max(clients.len());
     thread::scope(|scope| {
-        let stop = &stop;
+        let (stop, amounts) = (&stop, plan.amounts.max(1));
         let mut running = Vec::new();
         for (from, host) in clients.iter().cycle().take(threads) {
             let remote = SocketAddr::new(address(service, *from), service.port);
             let work = move || {
                 host.namespace().enter_current_thread()?;
-                let mut connections = 0;
+                let mut connections = 0_u64;
                 while Instant::now() < end && !stop.load(Ordering::Relaxed) {
-                    if let Err(error) = connection(*from, remote) {
+                    if let Err(error) = connection(remote, connections % amounts) {
                         stop.store(true, Ordering::Relaxed);
                         return Err(error).context(|| {
                             format!("talk to {remote} from {from} after {connections} connections")
@@ -177,15 +181,18 @@ fn open_and_close(
     })
 }
 
-fn connection(from: IpAddr, remote: SocketAddr) -> io::Result<()> {
+fn connection(remote: SocketAddr, more: u64) -> io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&remote, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(&header(HEADER as u64, IDENTITY as u64, true))?;
+    let out = HEADER as u64 + more;
+    let mut request = header(out, IDENTITY as u64, true).to_vec();
+    request.resize(usize::try_from(out).map_err(io::Error::other)?, b'c');
+    stream.write_all(&request)?;
     let mut answer = [0; IDENTITY];
     stream.read_exact(&mut answer)?;
     match stream.read(&mut answer)? {
         0 => Ok(()),
-        more => Err(io::Error::other(format!("{more} bytes too many for {from}"))),
+        _ => Err(io::Error::other("the provider answered too much")),
     }
 }
 

@@ -133,7 +133,7 @@ pub(crate) fn conntrack(namespace: &Namespace) -> Result<()> {
 pub(crate) fn forget_soon(node: &Namespace) -> Result<()> {
     node.run(|| {
         let states = ["time_wait", "close", "close_wait", "fin_wait", "last_ack"];
-        let set = |state| sysctl(&format!("netfilter/nf_conntrack_tcp_timeout_{state}"), "5");
+        let set = |state| sysctl(&format!("netfilter/nf_conntrack_tcp_timeout_{state}"), "1");
         states.into_iter().try_for_each(set)
     })?
 }
