@@ -5,8 +5,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::netlink::{NETFILTER, SocketAddrNetlink};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto, socket_with,
-    sockopt,
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto,
+    socket_with, sockopt,
 };
 
 use crate::message::{NLMSG_DONE, NLMSG_ERROR};
@@ -18,7 +18,7 @@ const BUFFER: usize = 64 * 1024;
 /// The kernel answers requests at once; this only keeps a lost answer from hanging us for ever.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A blocking netfilter netlink socket with one receive buffer that is reused.
+/// A blocking netlink socket with one receive buffer that is reused.
 #[derive(Debug)]
 pub struct Socket {
     fd: OwnedFd,
@@ -51,13 +51,23 @@ impl Socket {
     /// # Errors
     /// Where the kernel has no netfilter netlink, or joining is not permitted.
     pub fn open(groups: u32) -> Result<Self, Error> {
-        let fd = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            Some(NETFILTER),
-        )
-        .map_err(Error::system("open"))?;
+        Self::of(Some(NETFILTER), groups)
+    }
+
+    /// The same for the kernel's links, addresses and routes (`NETLINK_ROUTE`), whose messages begin
+    /// with other headers: read what follows those with [`crate::Attributes::new`].
+    ///
+    /// # Errors
+    /// Where the kernel refuses a socket.
+    pub fn open_route() -> Result<Self, Error> {
+        // Protocol 0 is NETLINK_ROUTE, which rustix says as `None`.
+        Self::of(None, 0)
+    }
+
+    fn of(protocol: Option<Protocol>, groups: u32) -> Result<Self, Error> {
+        let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
+        let fd = socket_with(family, kind, SocketFlags::CLOEXEC, protocol)
+            .map_err(Error::system("open"))?;
         bind(&fd, &SocketAddrNetlink::new(0, groups)).map_err(Error::system("bind"))?;
         Ok(Self { fd, sequence: 0, buffer: vec![0; BUFFER] })
     }

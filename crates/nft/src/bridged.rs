@@ -77,6 +77,9 @@ impl Batch<'_> {
         let learnt = format!("{chain}_learnt");
         let [out, inward] = [Direction::Out, Direction::In].map(|d| direction_chain(kind, d));
         self.chain(&chain);
+        self.bridged_rule(&chain, kind, |rule| {
+            rule.is_later_fragment(kind.family).counter(UNCLASSIFIED).verdict(RETURN, None);
+        });
         if kind.protocol == TCP {
             // The server is who sends the packet, or who gets it.
             let [sender, receiver] = [true, false].map(|source| end(kind, source));

@@ -68,7 +68,11 @@ impl Expressions<'_> {
     }
 
     fn transport(&mut self, offset: u32, bytes: u32) -> &mut Self {
-        let source = FieldSource::Payload(payload::TRANSPORT, offset);
+        self.header(payload::TRANSPORT, offset, bytes)
+    }
+
+    fn header(&mut self, header: u32, offset: u32, bytes: u32) -> &mut Self {
+        let source = FieldSource::Payload(header, offset);
         self.load(Field { source, data_type: 0, bytes }, REGISTER)
     }
 
@@ -93,6 +97,22 @@ impl Expressions<'_> {
     pub(crate) fn family_is(&mut self, family: u8) -> &mut Self {
         let number: u16 = if family == IPV4 { 0x0800 } else { 0x86dd };
         self.meta(meta::PROTOCOL).compare(cmp::EQ, &number.to_be_bytes())
+    }
+
+    /// A fragment but the first. Of those the kernel takes payload for ports in family `bridge`.
+    pub(crate) fn is_later_fragment(&mut self, family: u8) -> &mut Self {
+        let (offset, mask) = if family == IPV4 {
+            (self.header(payload::NETWORK, 6, 2), [0x1f, 0xff])
+        } else {
+            let offset = self.expression("exthdr", |data| {
+                data.be_u32(1, REGISTER);
+                data.u8(2, 44); // IPPROTO_FRAGMENT
+                data.be_u32(3, 2);
+                data.be_u32(4, 2);
+            });
+            (offset, [0xff, 0xf8])
+        };
+        offset.masked(mask).compare(cmp::NEQ, &[0; 2])
     }
 
     /// Of TCP's flags those in `mask` are `value`.

@@ -122,9 +122,19 @@ impl Table {
     /// # Errors
     /// Where the kernel refuses, another process owns the table, or the options can't be met.
     pub fn install(options: Options) -> Result<(Self, Installed), Error> {
+        let mut table = Self::prepare(options)?;
+        let installed = table.establish()?;
+        Ok((table, installed))
+    }
+
+    /// As [`Table::install`], but leaves the kernel as it is until [`Table::repair`].
+    ///
+    /// # Errors
+    /// Where there's no socket, or the options can't be met.
+    pub fn prepare(options: Options) -> Result<Self, Error> {
         validate(&options)?;
         let socket = Socket::open(0)?;
-        let mut table = Self {
+        Ok(Self {
             socket,
             options,
             origin: Origin::default(),
@@ -133,9 +143,20 @@ impl Table {
             fingerprint: 0,
             generation: 0,
             request: Builder::new(),
-        };
-        let installed = table.establish()?;
-        Ok((table, installed))
+        })
+    }
+
+    /// Changes [`Options::beside`]: the next [`Table::repair`] replaces a table of another origin.
+    pub const fn set_beside(&mut self, origin: Origin) {
+        self.options.beside = Some(origin);
+    }
+
+    /// Whether there is a table of that name now, whoever made it.
+    ///
+    /// # Errors
+    /// Where netlink fails.
+    pub fn present(&mut self) -> Result<bool, Error> {
+        Ok(listing::list(&mut self.socket, &self.options)?.is_some())
     }
 
     /// Where the counters began.
@@ -258,6 +279,14 @@ impl Table {
     /// # Errors
     /// Where the kernel refuses; that it is gone already is no error.
     pub fn remove(mut self) -> Result<(), Error> {
+        self.withdraw()
+    }
+
+    /// As [`Table::remove`]; [`Table::repair`] makes it anew.
+    ///
+    /// # Errors
+    /// As [`Table::remove`].
+    pub fn withdraw(&mut self) -> Result<(), Error> {
         let sequence = self.socket.next_sequence();
         let batch = Batch::new(&self.options, sequence).finish_deleted();
         match self.commit("remove table", &batch) {

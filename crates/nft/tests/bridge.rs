@@ -106,6 +106,22 @@ fn a_connection_older_than_the_table_is_counted_once_its_server_is_learnt() {
 }
 
 #[test]
+fn only_the_first_fragment_is_of_an_edge() {
+    in_namespace(|| {
+        let net = bridged();
+        let (mut table, _) = Table::install(on_bridge()).unwrap();
+        net.udp("10.0.0.2:53", "10.0.0.2:53", &[5_000], 10);
+        net.udp("[fd00::2]:53", "[fd00::2]:53", &[5_000], 10);
+        let (elements, readout) = read(&mut table);
+        assert_eq!((elements.len(), total(&elements, |e| e.direction == OUT).0), (4, 2));
+        let sent = 2 * 5_008 + 4 * 20 + 4 * 48;
+        let first = total(&elements, |e| e.direction == OUT).1;
+        let unknown = readout.unclassified;
+        assert_eq!((unknown.packets, unknown.bytes), (6, sent - first), "{elements:#?}");
+    });
+}
+
+#[test]
 fn what_is_routed_or_sent_to_all_is_not_counted() {
     in_namespace(|| {
         let net = bridged();

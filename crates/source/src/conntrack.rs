@@ -154,7 +154,7 @@ fn destination_port(tuple: &Tuple) -> u16 {
 }
 
 fn blind_spots(events: &Events) -> Vec<String> {
-    let mut spots = host::blind_spots();
+    let mut spots = host::blind_spots(false);
     if host::ACCOUNTING.read() == Some(0) {
         spots.push(format!(
             "connections are not counted ({0} is 0), so bytes are unknown, not zero: \

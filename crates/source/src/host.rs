@@ -1,8 +1,10 @@
 //! What this host's datapath lets us see, and what it doesn't (accounting.md, "What each datapath lets
 //! us see"). All of it is read from `/proc` and `/sys` of the calling thread's network namespace.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+use svcflow_netlink::{Attribute, Attributes, Builder, Error, Message, Socket, flags};
 
 /// Our table's name.
 pub(crate) const OUR_TABLE: &str = "svcflow";
@@ -59,26 +61,105 @@ fn other_rules() -> bool {
         || svcflow_nft::other_tables(OUR_TABLE).unwrap_or(false)
 }
 
-/// What can't be seen on this host, whatever the source, each with its remedy.
+/// What can't be seen on this host, each with its remedy. `bridged`: whether a table of ours counts
+/// what passes within a bridge.
 #[must_use]
-pub fn blind_spots() -> Vec<String> {
-    [bridge(), flowtable(), ipvs(), ebpf(), userland_proxy()].into_iter().flatten().collect()
+pub fn blind_spots(bridged: bool) -> Vec<String> {
+    [bridge(bridged), flowtable(), ipvs(), ebpf(), userland_proxy()].into_iter().flatten().collect()
 }
 
-/// Traffic within one bridge passes no hook of ours unless bridge-nf-call is on.
-fn bridge() -> Option<String> {
-    let sys_net = Path::new("/sys/class/net");
-    let bridges =
-        fs::read_dir(sys_net).ok()?.flatten().filter(|e| e.path().join("bridge").is_dir());
-    let seen = read_number("/proc/sys/net/bridge/bridge-nf-call-iptables") == Some(1);
-    let names: Vec<_> = bridges.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-    (!seen && !names.is_empty()).then(|| {
-        format!(
-            "traffic between containers on one bridge ({}) is not seen: \
-             `modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1` shows it",
-            names.join(", ")
-        )
-    })
+/// The bridges of the network namespace where this was opened, wherever it is asked, and whether what
+/// passes from port to port there goes through the hooks of family `inet` too.
+#[derive(Debug)]
+pub(crate) struct Bridges {
+    links: Option<Socket>,
+    switches: [Kept; 2],
+}
+
+/// A switch under `/proc/sys` in the namespace where it was opened. One that wasn't there then is looked
+/// for again in the calling thread's.
+#[derive(Debug)]
+struct Kept {
+    path: &'static str,
+    file: Option<File>,
+}
+
+impl Kept {
+    fn open(path: &'static str) -> Self {
+        Self { path, file: File::open(path).ok() }
+    }
+
+    fn is_on(&mut self) -> bool {
+        if self.file.is_none() {
+            self.file = File::open(self.path).ok();
+        }
+        let mut digit = [0];
+        let read = self.file.as_ref().and_then(|file| file.read_at(&mut digit, 0).ok());
+        read == Some(1) && digit != *b"0"
+    }
+}
+
+impl Bridges {
+    pub(crate) fn open() -> Self {
+        let switches = [
+            "/proc/sys/net/bridge/bridge-nf-call-iptables",
+            "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+        ];
+        Self { links: Socket::open_route().ok(), switches: switches.map(Kept::open) }
+    }
+
+    /// Whether IPv4 or IPv6 packets within a bridge pass the hooks of family `inet`.
+    pub(crate) fn pass_hooks(&mut self) -> bool {
+        self.switches.iter_mut().any(Kept::is_on)
+    }
+
+    /// The bridges' names. `/sys/class/net` would show those of the namespace that mounted it.
+    pub(crate) fn names(&mut self) -> Vec<String> {
+        let mut names = Vec::new();
+        let Some(socket) = &mut self.links else { return names };
+        let mut request = Builder::new();
+        let sequence = socket.next_sequence();
+        request.begin(RTM_GETLINK, flags::REQUEST | flags::DUMP, sequence, 0, 0);
+        let dumped = socket.dump("list links", request.bytes(), |message| {
+            names.extend(bridge_name(message));
+            Ok::<(), Error>(())
+        });
+        if dumped.is_err() {
+            self.links = None; // it is out of step
+        }
+        names
+    }
+}
+
+/// Of `include/uapi/linux/rtnetlink.h`: `struct ifinfomsg`, 16 bytes, then `IFLA_IFNAME` (3) and
+/// `IFLA_LINKINFO` (18) with `IFLA_INFO_KIND` (1).
+const RTM_GETLINK: u16 = 18;
+
+fn bridge_name(message: &Message<'_>) -> Option<String> {
+    let attributes = || Attributes::new(message.payload.get(16..).unwrap_or_default(), 0).flatten();
+    let of = |kind| move |attribute: &Attribute<'_>| attribute.kind == kind;
+    let kind = attributes().find(of(18))?.nested().flatten().find(of(1))?;
+    (kind.text() == Some("bridge")).then(|| attributes().find(of(3))?.text().map(str::to_owned))?
+}
+
+/// Traffic within one bridge passes no hook of family `inet` unless bridge-nf-call is on, and a table of
+/// family `bridge` doesn't see all of it.
+fn bridge(counted: bool) -> Option<String> {
+    let mut bridges = Bridges::open();
+    let names = bridges.names().join(", ");
+    if names.is_empty() || bridges.pass_hooks() {
+        return None;
+    }
+    let what = if counted {
+        "counted as TCP and UDP only, untranslated, and where a connection was open before, from when \
+         its server answers another"
+    } else {
+        "not seen"
+    };
+    Some(format!(
+        "traffic between containers on one bridge ({names}) is {what}: \
+         `modprobe br_netfilter; sysctl -w net.bridge.bridge-nf-call-iptables=1` shows all of it"
+    ))
 }
 
 /// Connections that a flowtable took over pass no hook and are no longer counted.

@@ -1,4 +1,4 @@
-//! The kernel counts: our nftables table, read at each look.
+//! The kernel counts: our nftables tables, read at each look.
 
 use std::time::Duration;
 
@@ -11,17 +11,23 @@ use crate::{Description, EachFrame, Frame, FrameSource, SourceError, host};
 /// at 800 keeps 50,000 edges at 53 times the cost of 1,000, growing at 1,500 at 70 times.
 const GROW_OVER: u32 = 800;
 
-/// Reads our nftables table.
+/// Reads our nftables tables: that of family `inet`, and where what passes within a bridge isn't seen
+/// there, that of family `bridge`.
 pub struct NftablesSource {
-    table: nft::Table,
+    inet: Counted,
+    bridge: Bridged,
     description: Description,
     /// What to say of the origin at the next look; set whenever it changed.
     origin: Option<Baseline>,
-    /// Losses the table had counted when we last looked.
+}
+
+/// A table, and the losses it had counted when we last looked.
+struct Counted {
+    table: nft::Table,
     reported: Reported,
 }
 
-/// Cumulative counts of the table that were already handed over.
+/// Cumulative counts of a table that were already handed over.
 #[derive(Clone, Copy, Default)]
 struct Reported {
     turned_away: nft::Count,
@@ -30,14 +36,15 @@ struct Reported {
 }
 
 impl NftablesSource {
-    /// Installs our table, or adopts the one that an earlier run left.
+    /// Installs our tables, or adopts those that an earlier run left.
     ///
     /// # Errors
     /// Where the kernel has no nftables or doesn't let us.
     pub fn open(reason: &str) -> Result<Self, SourceError> {
         let tracked_before = host::tracking_in_use();
         let (table, installed) = nft::Table::install(nft::Options::default()).map_err(refused)?;
-        let mut blind_spots = host::blind_spots();
+        let bridge = Bridged::open(table.origin())?;
+        let mut blind_spots = host::blind_spots(bridge.there);
         if installed == nft::Installed::Fresh && !tracked_before {
             blind_spots.push(
                 "connection tracking was not in use before: a TCP connection that was already open \
@@ -47,30 +54,56 @@ impl NftablesSource {
         }
         let description = Description { name: "nftables", reason: reason.to_owned(), blind_spots };
         let origin = Some(baseline(&installed));
-        Ok(Self { table, description, origin, reported: Reported::default() })
+        Ok(Self { inet: Counted::new(table), bridge, description, origin })
     }
 
-    /// Removes the table: nothing of ours stays in the kernel.
+    /// Removes the tables: nothing of ours stays in the kernel.
     ///
     /// # Errors
     /// Where the kernel refuses.
-    pub fn remove(self) -> Result<(), SourceError> {
-        self.table.remove().map_err(SourceError::failed("removing the nftables table"))
+    pub fn remove(mut self) -> Result<(), SourceError> {
+        self.bridge.withdraw()?;
+        self.inet.table.remove().map_err(SourceError::failed("removing the nftables table"))
     }
 
     fn repair_if_needed(&mut self, each: &mut EachFrame<'_>) -> Result<(), SourceError> {
+        let made = self.inet.repair_if_needed(each)?;
+        self.bridge.repair_if_needed(self.inet.table.origin(), made.is_some(), each)?;
+        self.origin = made.as_ref().map(baseline).or(self.origin);
+        Ok(())
+    }
+}
+
+impl Counted {
+    fn new(table: nft::Table) -> Self {
+        Self { table, reported: Reported::default() }
+    }
+
+    /// How it came to be, where it had to be made anew.
+    fn repair_if_needed(
+        &mut self,
+        each: &mut EachFrame<'_>,
+    ) -> Result<Option<nft::Installed>, SourceError> {
         let health =
             self.table.check().map_err(SourceError::failed("checking the nftables table"))?;
         if health == nft::Health::Intact {
-            return Ok(());
+            return Ok(None);
         }
-        let installed =
-            self.table.repair().map_err(SourceError::failed("making the nftables table anew"))?;
+        let installed = self.make()?;
         tracing::warn!("the nftables table was removed or changed by another program; made anew");
         each(&Frame::Lost { kind: LossKind::TableLost, count: 1, bytes: 0 });
-        self.origin = Some(baseline(&installed));
+        Ok(Some(installed))
+    }
+
+    fn make(&mut self) -> Result<nft::Installed, SourceError> {
         self.reported = Reported::default();
-        Ok(())
+        self.table.repair().map_err(SourceError::failed("making the nftables table anew"))
+    }
+
+    fn read(&mut self, each: &mut EachFrame<'_>) -> Result<nft::Readout, SourceError> {
+        self.table
+            .read_messages(&mut |message| each(&Frame::NftElements(message.payload)))
+            .map_err(SourceError::failed("reading the nftables table"))
     }
 
     fn report(&mut self, readout: &nft::Readout, each: &mut EachFrame<'_>) {
@@ -84,6 +117,94 @@ impl NftablesSource {
         lost(each, LossKind::RelatedErrors, now.related, before.related);
         lost(each, LossKind::Unclassified, now.unclassified, before.unclassified);
     }
+}
+
+/// The table of family `bridge`. It shares the life of that of family `inet`, and so its origin; its
+/// place in the readings is new whenever it is made, so that it may come and go under that origin.
+struct Bridged {
+    counted: Counted,
+    bridges: host::Bridges,
+    there: bool,
+    /// The kernel didn't take it.
+    refused: bool,
+}
+
+impl Bridged {
+    fn open(beside: nft::Origin) -> Result<Self, SourceError> {
+        let placement = nft::Placement::Bridge;
+        let options = nft::Options { placement, ..nft::Options::default() };
+        let table = nft::Table::prepare(options).map_err(refused)?;
+        let mut bridges = host::Bridges::open();
+        let mut counted = Counted::new(table);
+        // What an earlier run left is read once more, even if it is no longer wanted.
+        let wanted = counted.table.present().map_err(refused)? || wanted(&mut bridges);
+        let mut bridged = Self { counted, bridges, there: false, refused: false };
+        if wanted {
+            bridged.make(beside);
+        }
+        Ok(bridged)
+    }
+
+    fn make(&mut self, beside: nft::Origin) {
+        self.counted.table.set_beside(beside);
+        match self.counted.make() {
+            Ok(_) => self.there = true,
+            Err(error) => {
+                tracing::warn!("traffic within a bridge is not counted: {}", error.chain());
+                (self.there, self.refused) = (false, true);
+            }
+        }
+    }
+
+    fn repair_if_needed(
+        &mut self,
+        beside: nft::Origin,
+        beside_new: bool,
+        each: &mut EachFrame<'_>,
+    ) -> Result<(), SourceError> {
+        if self.there && !beside_new {
+            return self.counted.repair_if_needed(each).map(drop);
+        }
+        if self.there || (!self.refused && wanted(&mut self.bridges)) {
+            self.make(beside);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, each: &mut EachFrame<'_>) -> Result<nft::Readout, SourceError> {
+        if self.there { self.counted.read(each) } else { Ok(nft::Readout::default()) }
+    }
+
+    /// After a look: where family `inet` sees it all by now, it goes, or it would count twice.
+    fn report(
+        &mut self,
+        readout: &nft::Readout,
+        each: &mut EachFrame<'_>,
+    ) -> Result<(), SourceError> {
+        if self.there {
+            self.counted.report(readout, each);
+            if self.bridges.pass_hooks() {
+                self.withdraw()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn withdraw(&mut self) -> Result<(), SourceError> {
+        if self.there {
+            self.counted
+                .table
+                .withdraw()
+                .map_err(SourceError::failed("removing the nftables table of bridges"))?;
+            self.there = false;
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is traffic that family `inet` doesn't see.
+fn wanted(bridges: &mut host::Bridges) -> bool {
+    !bridges.pass_hooks() && !bridges.names().is_empty()
 }
 
 impl FrameSource for NftablesSource {
@@ -100,17 +221,18 @@ impl FrameSource for NftablesSource {
     fn look(&mut self, each: &mut EachFrame<'_>) -> Result<(), SourceError> {
         self.repair_if_needed(each)?;
         if let Some(baseline) = self.origin.take() {
-            let nft::Origin { id, handle } = self.table.origin();
+            let nft::Origin { id, handle } = self.inet.table.origin();
             each(&Frame::Origin { origin: Origin { id, handle }, baseline });
         }
         each(&Frame::LookBegan);
-        let read =
-            self.table.read_messages(&mut |message| each(&Frame::NftElements(message.payload)));
+        let read = self.inet.read(each).and_then(|inet| Ok((inet, self.bridge.read(each)?)));
         each(&Frame::LookEnded { complete: read.is_ok() });
-        let readout = read.map_err(SourceError::failed("reading the nftables table"))?;
-        self.report(&readout, each);
+        let (readout, of_bridge) = read?;
+        self.inet.report(&readout, each);
+        self.bridge.report(&of_bridge, each)?;
         if readout.largest_set > GROW_OVER {
-            self.table
+            self.inet
+                .table
                 .grow(GROW_OVER)
                 .map_err(SourceError::failed("growing the nftables table"))?;
         }
