@@ -126,6 +126,21 @@ fn an_unknown_end_before_the_first_look_is_a_stated_gap() {
 }
 
 #[test]
+fn a_port_used_again_at_once_is_another_connection_though_all_is_equal() {
+    let mut it = Bench::new(Baseline::Zero);
+    it.look(&[]);
+    let last = connection(1, 1, counted(100, 10));
+    it.ended(last);
+    it.ended(last);
+    assert_eq!(it.total(1).bytes_in, 200);
+    it.look(&[]);
+    it.look(&[]);
+    it.ended(last);
+    assert_eq!(it.total(1).bytes_in, 300);
+    assert!(it.accounting.losses().is_empty());
+}
+
+#[test]
 fn a_dump_that_still_shows_an_ended_connection_credits_nothing() {
     let mut it = Bench::new(Baseline::Zero);
     let last = connection(1, 1, counted(100, 10));
@@ -133,7 +148,6 @@ fn a_dump_that_still_shows_an_ended_connection_credits_nothing() {
     it.ended(last);
     it.tell(Observation::Connection(last));
     it.end(true);
-    it.ended(last);
     it.look(&[last]);
     assert_eq!(it.total(1).bytes_in, 100);
     it.look(&[connection(1, 1, counted(20, 2))]);
