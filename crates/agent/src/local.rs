@@ -27,7 +27,7 @@ impl Locals {
     /// # Errors
     /// Where it doesn't answer.
     pub fn find() -> std::io::Result<Self> {
-        Network::read().map(|network| Self::of(&network))
+        Network::read().map(|network| Self::of(&network)).map_err(std::io::Error::other)
     }
 
     /// The node's own addresses; and what is directly connected through a bridge or veth, by route or

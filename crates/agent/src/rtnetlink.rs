@@ -1,24 +1,14 @@
 //! The addresses, links, routes and neighbours of the calling thread's network namespace.
 //!
-//! The codec is `svcflow-netlink`'s; only its socket is bound to the netfilter family, so a socket is
-//! opened here. Constants and layouts are those of the kernel's `include/uapi/linux/rtnetlink.h`,
+//! Constants and layouts are those of the kernel's `include/uapi/linux/rtnetlink.h`,
 //! `if_addr.h`, `if_link.h` and `neighbour.h`.
 
-use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
-};
-use svcflow_netlink::{Attributes, Message, Messages, flags};
+use svcflow_netlink::{Attributes, Builder, Error, Message, Socket, flags};
 
 use crate::Cidr;
 
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
 const RTM_GETLINK: u16 = 18;
 const RTM_GETADDR: u16 = 22;
 const RTM_GETROUTE: u16 = 26;
@@ -26,9 +16,6 @@ const RTM_GETNEIGH: u16 = 30;
 const RTN_UNICAST: u8 = 1;
 /// `NUD_INCOMPLETE | NUD_FAILED | NUD_NOARP`: nobody answered, or nobody was asked.
 const NUD_NOBODY: u16 = 0x01 | 0x20 | 0x40;
-const TIMEOUT: Duration = Duration::from_secs(2);
-/// `netlink_dump` fills at most 32 KiB.
-const BUFFER: usize = 64 * 1024;
 
 /// A network interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +43,7 @@ pub(crate) struct Network {
 
 impl Network {
     /// Asks the kernel, in the calling thread's network namespace.
-    pub(crate) fn read() -> io::Result<Self> {
+    pub(crate) fn read() -> Result<Self, Error> {
         let mut network = Self::default();
         dump(RTM_GETLINK, |m| network.links.extend(link(m)))?;
         dump(RTM_GETADDR, |m| network.addresses.extend(address(m)))?;
@@ -66,37 +53,15 @@ impl Network {
     }
 }
 
-fn dump(kind: u16, mut each: impl FnMut(&Message<'_>)) -> io::Result<()> {
-    // Protocol 0 is NETLINK_ROUTE, which rustix says as `None`.
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
-    let mut request = Vec::with_capacity(20);
-    request.extend_from_slice(&20_u32.to_ne_bytes());
-    request.extend_from_slice(&kind.to_ne_bytes());
-    request.extend_from_slice(&(flags::REQUEST | flags::DUMP).to_ne_bytes());
-    // Sequence, port, and a padded rtgenmsg of family AF_UNSPEC.
-    request.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    sendto(&socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-    let mut buffer = vec![0_u8; BUFFER];
-    loop {
-        let timeout = Timespec::try_from(TIMEOUT).map_err(io::Error::other)?;
-        if poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&timeout))? == 0 {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        let (length, _) = recv(&socket, &mut buffer[..], RecvFlags::DONTWAIT)?;
-        for message in Messages::new(buffer.get(..length).unwrap_or_default()) {
-            let message = message.map_err(io::Error::other)?;
-            match message.kind {
-                NLMSG_DONE => return Ok(()),
-                NLMSG_ERROR => return Err(refusal(message.payload)),
-                _ => each(&message),
-            }
-        }
-    }
-}
-
-fn refusal(payload: &[u8]) -> io::Error {
-    let code = payload.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes));
-    io::Error::from_raw_os_error(code.saturating_neg())
+fn dump(kind: u16, mut each: impl FnMut(&Message<'_>)) -> Result<(), Error> {
+    let mut socket = Socket::open_route()?;
+    let mut request = Builder::new();
+    request.begin(kind, flags::REQUEST | flags::DUMP, socket.next_sequence(), 0, 0);
+    socket.dump("list the network", request.bytes(), |message| {
+        each(message);
+        Ok::<(), Error>(())
+    })?;
+    Ok(())
 }
 
 fn attributes<'a>(message: &Message<'a>, header: usize) -> impl Iterator<Item = (u16, &'a [u8])> {
