@@ -59,6 +59,7 @@ fn connection(n: u32, look: u32) -> Connection {
         reply_destination_port: port,
         destination_translated: true,
         offloaded: false,
+        direction_unknown: false,
         counters: Some(Counters {
             bytes_in: u64::from(look) * 1500,
             bytes_out: u64::from(look) * 60,

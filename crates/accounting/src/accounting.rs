@@ -1,6 +1,6 @@
 use svcflow_model::{
-    Baseline, Edge, EdgeReading, Epoch, LossKind, Losses, Observation, ObservationSink, Origin,
-    Sample, Timestamp,
+    Baseline, Edge, EdgeReading, Epoch, LossKind, Losses, Marks, Observation, ObservationSink,
+    Origin, Sample, Timestamp,
 };
 
 use crate::Limits;
@@ -268,6 +268,10 @@ impl ObservationSink for Accounting {
                 let (connections, mut context) = it.split(at);
                 connections.seen(connection, &mut context);
             }),
+            Observation::DirectionUnknown(edge) => {
+                let place = self.edges.admit(edge, &mut self.losses, at);
+                self.edges.mark(place, Marks { direction_unknown: true, ..Marks::default() });
+            }
             Observation::ConnectionEnded(connection) => {
                 self.had_connections = true;
                 let (connections, mut context) = self.split(at);

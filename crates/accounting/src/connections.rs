@@ -342,5 +342,7 @@ fn mark(edge: u32, connection: &Connection, context: &mut Context<'_>) {
     let uncounted = connection.counters.is_none();
     context.losses.record(LossKind::Uncounted, u64::from(uncounted), 0, context.at);
     let undercounted = connection.offloaded;
-    context.edges.mark(edge, Marks { uncounted, undercounted, ..Marks::default() });
+    let direction_unknown = connection.direction_unknown;
+    let marks = Marks { uncounted, undercounted, direction_unknown, ..Marks::default() };
+    context.edges.mark(edge, marks);
 }

@@ -172,6 +172,7 @@ fn uncounted() -> Connection {
         reply_destination_port: 40_000,
         destination_translated: true,
         offloaded: false,
+        direction_unknown: false,
         counters: None,
     }
 }

@@ -59,6 +59,10 @@ pub(crate) mod protoinfo {
     pub(crate) const DCCP: u16 = 2;
     pub(crate) const SCTP: u16 = 3;
     pub(crate) const STATE: u16 = 1;
+    /// `CTA_PROTOINFO_TCP_FLAGS_ORIGINAL`: a `struct nf_ct_tcp_flags`, flags and mask of 8 bits each.
+    pub(crate) const TCP_FLAGS: u16 = 4;
+    /// `IP_CT_TCP_FLAG_BE_LIBERAL` of `nf_conntrack_tcp.h`: set by `tcp_new` on what it picks up.
+    pub(crate) const TCP_BE_LIBERAL: u8 = 8;
 }
 
 /// `enum ctattr_counters`

@@ -28,6 +28,9 @@ pub struct Entry {
     pub timestamp: Option<Timestamp>,
     /// State of a TCP connection.
     pub tcp_state: Option<TcpState>,
+    /// Whether a TCP connection was picked up after its beginning (`nf_conntrack_tcp_loose`): tracking
+    /// saw no SYN, so which end is the original direction's source is a guess of the kernel's.
+    pub picked_up: bool,
     /// State of an SCTP association.
     pub sctp_state: Option<SctpState>,
     /// State of a DCCP connection.
@@ -76,6 +79,7 @@ struct Draft {
     use_count: Option<u32>,
     timestamp: Option<Timestamp>,
     tcp_state: Option<TcpState>,
+    picked_up: bool,
     sctp_state: Option<SctpState>,
     dccp_state: Option<DccpState>,
 }
@@ -136,9 +140,25 @@ impl Draft {
         for attribute in nest.nested() {
             let attribute = attribute?;
             match attribute.kind {
-                protoinfo::TCP => self.tcp_state = decode_state(&attribute)?.map(TcpState),
+                protoinfo::TCP => self.take_tcp(&attribute)?,
                 protoinfo::SCTP => self.sctp_state = decode_state(&attribute)?.map(SctpState),
                 protoinfo::DCCP => self.dccp_state = decode_state(&attribute)?.map(DccpState),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn take_tcp(&mut self, nest: &Attribute<'_>) -> Result<(), DecodeError> {
+        for attribute in nest.nested() {
+            let attribute = attribute?;
+            match attribute.kind {
+                protoinfo::STATE => self.tcp_state = Some(TcpState(attribute.u8()?)),
+                protoinfo::TCP_FLAGS => {
+                    let [flags, _mask] = attribute.array()?;
+                    self.picked_up = flags & protoinfo::TCP_BE_LIBERAL != 0;
+                }
                 _ => {}
             }
         }
@@ -163,6 +183,7 @@ impl Draft {
             use_count: self.use_count,
             timestamp: self.timestamp,
             tcp_state: self.tcp_state,
+            picked_up: self.picked_up,
             sctp_state: self.sctp_state,
             dccp_state: self.dccp_state,
         })

@@ -69,6 +69,8 @@ pub struct Connection {
     pub destination_translated: bool,
     /// Whether packets bypass the counters (flowtable or hardware offload).
     pub offloaded: bool,
+    /// Whether tracking did not see it begin, so that its ends may be swapped.
+    pub direction_unknown: bool,
     /// What was counted so far; `None` where accounting was off when it began: unknown, not zero.
     pub counters: Option<Counters>,
 }
@@ -108,6 +110,8 @@ pub enum Observation {
     LookBegan,
     /// An edge's counters. Only between `LookBegan` and `LookEnded`.
     Edge(EdgeReading),
+    /// Among this edge's connections is one that tracking did not see begin: its ends may be swapped.
+    DirectionUnknown(Edge),
     /// A connection that lives. Only between `LookBegan` and `LookEnded`.
     Connection(Connection),
     /// A connection ended; its counters are final. At any time, during a look too.

@@ -125,6 +125,7 @@ pub(crate) fn connection(entry: &Entry) -> Connection {
         reply_destination_port: destination_port(reply),
         destination_translated: entry.status.contains(svcflow_conntrack::Status::DST_NAT),
         offloaded: entry.status.is_offloaded(),
+        direction_unknown: entry.picked_up,
         counters: entry.counters.map(|counted| Counters {
             bytes_in: counted.reply.bytes,
             bytes_out: counted.original.bytes,

@@ -28,6 +28,9 @@ pub enum Frame<'a> {
     ConntrackDump(&'a [u8]),
     /// Netlink messages of conntrack events.
     ConntrackEvents(&'a [u8]),
+    /// Netlink messages of a conntrack dump that is only to tell which connections were picked up after
+    /// their beginning.
+    PickedUp(&'a [u8]),
     /// One netlink message of a dump of a set of ours, without its header.
     NftElements(&'a [u8]),
     /// A look ended.
@@ -61,6 +64,13 @@ impl Frame<'_> {
             Self::ConntrackDump(buffer) => each_message(at, buffer, sink, |message, sink| {
                 let connection = connection(&Entry::decode(message)?);
                 sink.observe(at, &Observation::Connection(connection));
+                Ok(())
+            }),
+            Self::PickedUp(buffer) => each_message(at, buffer, sink, |message, sink| {
+                let entry = Entry::decode(message)?;
+                if entry.picked_up {
+                    sink.observe(at, &Observation::DirectionUnknown(connection(&entry).edge()));
+                }
                 Ok(())
             }),
             Self::ConntrackEvents(buffer) => each_message(at, buffer, sink, |message, sink| {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use svcflow_conntrack::{Conntrack, Filter};
 use svcflow_model::{Baseline, Counters, Edge, EdgeReading, LossKind, Origin, Protocol, Service};
 use svcflow_nft as nft;
 
@@ -11,6 +12,11 @@ use crate::{Description, EachFrame, Frame, FrameSource, SourceError, host};
 /// at 800 keeps 50,000 edges at 53 times the cost of 1,000, growing at 1,500 at 70 times.
 const GROW_OVER: u32 = 800;
 
+/// Where our table turned connection tracking on, connections that were open before are picked up at
+/// their next packet, some with their ends swapped. So many looks ask which: beyond a minute of silence
+/// a dump of all connections a look would cost more than it tells, and the blind spot is stated.
+const LOOKS_FOR_OLDER: u8 = 6;
+
 /// Reads our nftables tables: that of family `inet`, and where what passes within a bridge isn't seen
 /// there, that of family `bridge`.
 pub struct NftablesSource {
@@ -19,6 +25,8 @@ pub struct NftablesSource {
     description: Description,
     /// What to say of the origin at the next look; set whenever it changed.
     origin: Option<Baseline>,
+    /// Asks which connections are older than tracking here, and in how many looks still.
+    older: Option<(Conntrack, u8)>,
 }
 
 /// A table, and the losses it had counted when we last looked.
@@ -45,7 +53,8 @@ impl NftablesSource {
         let (table, installed) = nft::Table::install(nft::Options::default()).map_err(refused)?;
         let bridge = Bridged::open(table.origin())?;
         let mut blind_spots = host::blind_spots(bridge.there);
-        if installed == nft::Installed::Fresh && !tracked_before {
+        let turned_on = installed == nft::Installed::Fresh && !tracked_before;
+        if turned_on {
             blind_spots.push(
                 "connection tracking was not in use before: a TCP connection that was already open \
                  may show with its ends swapped until it closes"
@@ -54,7 +63,9 @@ impl NftablesSource {
         }
         let description = Description { name: "nftables", reason: reason.to_owned(), blind_spots };
         let origin = Some(baseline(&installed));
-        Ok(Self { inet: Counted::new(table), bridge, description, origin })
+        let open = || Conntrack::open().inspect_err(unmarked).ok();
+        let older = turned_on.then(open).flatten().map(|table| (table, LOOKS_FOR_OLDER));
+        Ok(Self { inet: Counted::new(table), bridge, description, origin, older })
     }
 
     /// Removes the tables: nothing of ours stays in the kernel.
@@ -64,6 +75,21 @@ impl NftablesSource {
     pub fn remove(mut self) -> Result<(), SourceError> {
         self.bridge.withdraw()?;
         self.inet.table.remove().map_err(SourceError::failed("removing the nftables table"))
+    }
+
+    /// Hands over all connections, for the edges of older ones to be marked.
+    fn mark_older(&mut self, each: &mut EachFrame<'_>) {
+        let Some((table, looks)) = &mut self.older else { return };
+        let dumped = table.begin_dump(&Filter::default()).and_then(|mut dump| {
+            while let Some(buffer) = dump.next_buffer()? {
+                each(&Frame::PickedUp(buffer));
+            }
+            Ok(())
+        });
+        *looks = looks.saturating_sub(1);
+        if dumped.inspect_err(unmarked).is_err() || *looks == 0 {
+            self.older = None;
+        }
     }
 
     fn repair_if_needed(&mut self, each: &mut EachFrame<'_>) -> Result<(), SourceError> {
@@ -226,6 +252,7 @@ impl FrameSource for NftablesSource {
         }
         each(&Frame::LookBegan);
         let read = self.inet.read(each).and_then(|inet| Ok((inet, self.bridge.read(each)?)));
+        self.mark_older(each);
         each(&Frame::LookEnded { complete: read.is_ok() });
         let (readout, of_bridge) = read?;
         self.inet.report(&readout, each);
@@ -238,6 +265,10 @@ impl FrameSource for NftablesSource {
         }
         Ok(())
     }
+}
+
+fn unmarked(error: &svcflow_conntrack::Error) {
+    tracing::warn!("can't tell which connections are older than tracking here: {error}");
 }
 
 /// A table that an earlier run left counted before we came; accounting that knows its origin goes on

@@ -198,6 +198,7 @@ enum Kind {
     ConntrackDump = 16,
     ConntrackEvents = 17,
     NftElements = 18,
+    PickedUp = 19,
 }
 
 /// Loss kinds that sources report, by their number on disk. Numbers are for ever.
@@ -228,6 +229,7 @@ fn encode<'a>(frame: &Frame<'a>, scratch: &'a mut [u8; 24]) -> (Kind, &'a [u8]) 
         Frame::ConntrackDump(buffer) => (Kind::ConntrackDump, buffer),
         Frame::ConntrackEvents(buffer) => (Kind::ConntrackEvents, buffer),
         Frame::NftElements(buffer) => (Kind::NftElements, buffer),
+        Frame::PickedUp(buffer) => (Kind::PickedUp, buffer),
     }
 }
 
@@ -246,6 +248,7 @@ fn decode(kind: u8, payload: &[u8]) -> Result<Frame<'_>, &'static str> {
     const DUMP: u8 = Kind::ConntrackDump as u8;
     const EVENTS: u8 = Kind::ConntrackEvents as u8;
     const ELEMENTS: u8 = Kind::NftElements as u8;
+    const PICKED_UP: u8 = Kind::PickedUp as u8;
     Ok(match kind {
         ORIGIN => {
             let [id, handle, from_zero] = read_words(payload)?;
@@ -263,6 +266,7 @@ fn decode(kind: u8, payload: &[u8]) -> Result<Frame<'_>, &'static str> {
         DUMP => Frame::ConntrackDump(payload),
         EVENTS => Frame::ConntrackEvents(payload),
         ELEMENTS => Frame::NftElements(payload),
+        PICKED_UP => Frame::PickedUp(payload),
         _ => return Err("unknown kind of frame"),
     })
 }
@@ -287,6 +291,7 @@ mod tests {
             Frame::ConntrackDump(b"dump"),
             Frame::ConntrackEvents(b""),
             Frame::NftElements(b"elements"),
+            Frame::PickedUp(b"dump"),
             Frame::LookEnded { complete: true },
             Frame::LookEnded { complete: false },
             Frame::Origin { origin: Origin { id: 1, handle: 0 }, baseline: Baseline::FirstReading },

@@ -52,6 +52,7 @@ pub(crate) fn connection(n: u32, id: u32, counters: Counters) -> Connection {
         reply_destination_port: port,
         destination_translated: true,
         offloaded: false,
+        direction_unknown: false,
         counters: Some(counters),
     }
 }
