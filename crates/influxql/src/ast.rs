@@ -15,7 +15,8 @@ mod users;
 
 pub use data::{Delete, DropSeries};
 pub use expr::{
-    Binary, BinaryOp, Call, DataType, Distinct, Expr, Paren, Reference, Wildcard, WildcardKind,
+    Binary, BinaryOp, Call, DataType, Distinct, Expr, Logic, LogicOp, Paren, Reference, Wildcard,
+    WildcardKind,
 };
 pub use literal::{Duration, Literal};
 pub use manage::{

@@ -16,8 +16,10 @@ pub enum Expr {
     Call(Call),
     /// `distinct x`, without parentheses. With them it is a [`Call`].
     Distinct(Distinct),
-    /// Two operands.
+    /// Arithmetic or a comparison.
     Binary(Box<Binary>),
+    /// `a AND b AND c`, `a OR b OR c`
+    Logic(Logic),
     /// Something in parentheses. Kept, because `mean((x))` isn't `mean(x)` to InfluxDB.
     Paren(Box<Paren>),
 }
@@ -33,6 +35,7 @@ impl Expr {
             Self::Call(it) => it.span,
             Self::Distinct(it) => it.span,
             Self::Binary(it) => it.span,
+            Self::Logic(it) => it.span,
             Self::Paren(it) => it.span,
         }
     }
@@ -106,7 +109,7 @@ pub struct Distinct {
     pub span: Span,
 }
 
-/// Two operands and what joins them.
+/// Arithmetic or a comparison: two operands and what joins them.
 ///
 /// A sign before a name, a call or a parenthesis is a product with 1 or -1: `-x` is `-1 * x`.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,10 +118,33 @@ pub struct Binary {
     pub left: Expr,
     /// What joins them.
     pub op: BinaryOp,
-    /// The right operand. After `=~` and `!~` it begins with a regular expression.
+    /// The right operand; always an [`Expr::Regex`] after `=~` and `!~`.
     pub right: Expr,
     /// Where they stand.
     pub span: Span,
+}
+
+/// Conditions of which all or any must hold.
+///
+/// A list, since conditions that programs write are long: thousands of `OR`s would be a tree as deep,
+/// which whoever walks it by recursion wouldn't survive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logic {
+    /// All or any.
+    pub op: LogicOp,
+    /// The conditions; two or more, none of which is a [`Logic`] of the same kind (but for one in parentheses).
+    pub operands: Vec<Expr>,
+    /// Where they stand.
+    pub span: Span,
+}
+
+/// How conditions are joined. `AND` binds more tightly than `OR`, and both less than a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogicOp {
+    /// `AND`
+    And,
+    /// `OR`
+    Or,
 }
 
 /// An expression in parentheses.
@@ -149,10 +175,6 @@ pub enum BinaryOp {
     BitOr,
     /// `^`
     BitXor,
-    /// `AND`
-    And,
-    /// `OR`
-    Or,
     /// `=`
     Equal,
     /// `!=` or `<>`
@@ -169,18 +191,18 @@ pub enum BinaryOp {
     Greater,
     /// `>=`
     GreaterOrEqual,
-    /// `IN`: InfluxDB's parser takes it as an operator, and nothing behind the parser knows it.
-    In,
 }
 
 impl BinaryOp {
-    /// How tightly it binds: 1 (`OR`) to 5 (`*`). All operators are left-associative. As in Go, `|` and
-    /// `^` bind like `+`, and `&` like `*`.
+    /// Whether it compares, rather than calculates.
     #[must_use]
-    pub const fn precedence(self) -> u8 {
+    pub const fn is_comparison(self) -> bool {
+        self.precedence() == COMPARISON
+    }
+
+    /// How tightly it binds. All are left-associative. As in Go, `|` and `^` bind like `+`, and `&` like `*`.
+    pub(crate) const fn precedence(self) -> u8 {
         match self {
-            Self::Or => 1,
-            Self::And => 2,
             Self::Equal
             | Self::NotEqual
             | Self::Matches
@@ -188,10 +210,12 @@ impl BinaryOp {
             | Self::Less
             | Self::LessOrEqual
             | Self::Greater
-            | Self::GreaterOrEqual
-            | Self::In => 3,
-            Self::Add | Self::Subtract | Self::BitOr | Self::BitXor => 4,
-            Self::Multiply | Self::Divide | Self::Modulo | Self::BitAnd => 5,
+            | Self::GreaterOrEqual => COMPARISON,
+            Self::Add | Self::Subtract | Self::BitOr | Self::BitXor => 2,
+            Self::Multiply | Self::Divide | Self::Modulo | Self::BitAnd => 3,
         }
     }
 }
+
+/// The loosest of [`BinaryOp::precedence`].
+pub(crate) const COMPARISON: u8 = 1;
