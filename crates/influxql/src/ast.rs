@@ -14,6 +14,7 @@ mod statement;
 mod users;
 
 pub use data::{Delete, DropSeries};
+pub(crate) use expr::COMPARISON;
 pub use expr::{
     Binary, BinaryOp, Call, DataType, Distinct, Expr, Logic, LogicOp, Paren, Reference, Wildcard,
     WildcardKind,
