@@ -33,4 +33,4 @@ pub use show::{
 pub use source::{Measurement, MeasurementName, Source, Target};
 pub use span::Span;
 pub use statement::Statement;
-pub use users::{CreateUser, Grant, Privilege, SetPassword};
+pub use users::{CreateUser, Grant, Password, Privilege, SetPassword};

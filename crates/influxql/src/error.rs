@@ -14,8 +14,8 @@ pub struct Error {
     pub offset: usize,
     /// The line, from 1.
     pub line: usize,
-    /// The character of the line, from 1. At the text's end InfluxDB counts one too many where a word or a
-    /// blank ends there, and so does this.
+    /// The character of the line, from 1, as InfluxDB counts: one too many at the text's end, if a name or a
+    /// blank is last, and one too few at a string or a regular expression. `offset` is exact.
     pub character: usize,
 }
 

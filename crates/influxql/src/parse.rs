@@ -61,18 +61,24 @@ pub fn parse_with(text: &str, options: &Options) -> Result<Vec<Statement>, Error
 struct Failure {
     fault: Fault,
     offset: usize,
+    /// How many characters behind the place InfluxDB sees it.
+    shift: isize,
 }
 
 impl Failure {
     fn new(fault: Fault, span: Span) -> Box<Self> {
-        Box::new(Self { fault, offset: span.start })
+        Self::shifted(fault, span, 0)
+    }
+
+    fn shifted(fault: Fault, span: Span, shift: isize) -> Box<Self> {
+        Box::new(Self { fault, offset: span.start, shift })
     }
 
     /// With line and character, which only a failure needs.
     fn locate(self, text: &str) -> Error {
         let before = text.get(..self.offset).unwrap_or(text);
         let mut line = 1;
-        let mut character = 1;
+        let mut character = 1_usize;
         let mut previous = ' ';
         for c in before.chars() {
             match (previous, c) {
@@ -88,6 +94,7 @@ impl Failure {
         if self.offset == text.len() && reads_end_twice(text) {
             character += 1;
         }
+        character = character.saturating_add_signed(self.shift).max(1);
         Error { fault: self.fault, offset: self.offset, line, character }
     }
 }

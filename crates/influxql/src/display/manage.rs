@@ -8,9 +8,6 @@ use crate::{
     RetentionDuration, SetPassword,
 };
 
-/// What stands for a password, so that none gets into a log.
-const REDACTED: Text<'_> = Text("[REDACTED]");
-
 impl fmt::Display for RetentionDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -109,13 +106,13 @@ impl fmt::Display for DropSubscription {
 
 impl fmt::Display for CreateUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CREATE USER {} WITH PASSWORD {REDACTED}", Identifier(&self.name))?;
+        write!(f, "CREATE USER {} WITH PASSWORD {}", Identifier(&self.name), self.password)?;
         f.write_str(if self.admin { " WITH ALL PRIVILEGES" } else { "" })
     }
 }
 
 impl fmt::Display for SetPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SET PASSWORD FOR {} = {REDACTED}", Identifier(&self.user))
+        write!(f, "SET PASSWORD FOR {} = {}", Identifier(&self.user), self.password)
     }
 }

@@ -132,10 +132,7 @@ impl Parser<'_> {
         self.expect(Keyword::Begin)?;
         let first = self.peek();
         self.expect(Keyword::Select)?;
-        let select = self.select(first.span)?;
-        if select.into.is_none() {
-            return Err(Self::expected(&first, &["INTO"]));
-        }
+        let select = self.select_into(first.span)?;
         self.expect(Keyword::End)?;
         Ok(ContinuousQuery { name, database, resample, select })
     }

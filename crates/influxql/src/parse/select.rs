@@ -7,7 +7,8 @@ use crate::error::Fault;
 use crate::keyword::Keyword;
 use crate::token::{Kind, Symbol};
 use crate::{
-    Call, Dimension, Expr, Field, Fill, Literal, Page, Select, SortOrder, Span, TimeDimension,
+    Call, Dimension, Expr, Field, Fill, Literal, Page, Select, SortOrder, Span, Target,
+    TimeDimension,
 };
 
 impl Parser<'_> {
@@ -15,6 +16,23 @@ impl Parser<'_> {
     pub(super) fn select(&mut self, start: Span) -> Result<Box<Select>> {
         let fields = self.fields()?;
         let into = if self.accept(Keyword::Into) { Some(self.target()?) } else { None };
+        self.select_from(start, fields, into)
+    }
+
+    /// What follows the word `SELECT` where it has to have a target.
+    pub(super) fn select_into(&mut self, start: Span) -> Result<Box<Select>> {
+        let fields = self.fields()?;
+        self.expect(Keyword::Into)?;
+        let into = Some(self.target()?);
+        self.select_from(start, fields, into)
+    }
+
+    fn select_from(
+        &mut self,
+        start: Span,
+        fields: Vec<Field>,
+        into: Option<Target>,
+    ) -> Result<Box<Select>> {
         self.expect(Keyword::From)?;
         let mut select = Box::new(Select {
             fields,

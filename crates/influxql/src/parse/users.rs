@@ -4,7 +4,7 @@ use super::{Parser, Result};
 use crate::keyword::Keyword;
 use crate::parse::statement::keyword;
 use crate::token::Symbol;
-use crate::{CreateUser, Grant, Privilege, SetPassword, Statement};
+use crate::{CreateUser, Grant, Password, Privilege, SetPassword, Statement};
 
 impl Parser<'_> {
     /// What follows `CREATE USER`.
@@ -12,7 +12,7 @@ impl Parser<'_> {
         let name = self.identifier()?;
         self.expect(Keyword::With)?;
         self.expect(Keyword::Password)?;
-        let password = self.string()?;
+        let password = Password(self.string()?);
         let admin = self.accept(Keyword::With);
         if admin {
             self.expect(Keyword::All)?;
@@ -27,7 +27,7 @@ impl Parser<'_> {
         self.expect(Keyword::For)?;
         let user = self.identifier()?;
         self.expect_symbol(Symbol::Equal)?;
-        Ok(SetPassword { user, password: self.string()? })
+        Ok(SetPassword { user, password: Password(self.string()?) })
     }
 
     /// What follows `GRANT`.

@@ -56,16 +56,17 @@ impl<'a> Parser<'a> {
 
     /// What is wrong with a word that isn't what the grammar allows.
     pub(super) fn expected(token: &Token<'_>, expected: &[&'static str]) -> Box<Failure> {
-        let offset = match token.kind {
-            Kind::BadEscape(text) => token.span.end - text.len(),
-            _ => token.span.start,
+        let (start, shift) = match token.kind {
+            Kind::BadEscape(text) => (token.span.end - text.len(), 1),
+            Kind::String(_) | Kind::Unterminated(_) => (token.span.start, BEFORE),
+            _ => (token.span.start, 0),
         };
         let fault = match &token.kind {
             Kind::Parameter(name) if name.is_empty() => Fault::EmptyParameter,
             Kind::Parameter(name) => Fault::MissingParameter { name: name.clone().into_owned() },
             kind => Fault::Expected { found: kind.describe(), expected: expected.to_vec() },
         };
-        Box::new(Failure { fault, offset })
+        Failure::shifted(fault, Span::new(start, token.span.end), shift)
     }
 
     /// Reads the next word if it is that one.
@@ -175,11 +176,11 @@ impl<'a> Parser<'a> {
         let mut token = self.peek();
         if token.kind == Kind::Symbol(Symbol::Slash) {
             token = lexer::regex(self.text, token.span.start)
-                .ok_or_else(|| Failure::new(Fault::UnterminatedRegex, token.span))?;
+                .ok_or_else(|| Failure::shifted(Fault::UnterminatedRegex, token.span, BEFORE))?;
         }
         let Kind::Regex(pattern) = &token.kind else { return Ok(None) };
-        let regex =
-            Regex::new(pattern).map_err(|source| Failure::new(Fault::Regex(source), token.span))?;
+        let regex = Regex::new(pattern)
+            .map_err(|source| Failure::shifted(Fault::Regex(source), token.span, BEFORE))?;
         self.read(&token);
         Ok(Some((regex, token.span)))
     }
@@ -203,6 +204,9 @@ impl<'a> Parser<'a> {
         result
     }
 }
+
+/// InfluxDB sees a string and a regular expression where the character before it is.
+const BEFORE: isize = -1;
 
 /// The duration that a word is.
 pub(super) fn duration_of(text: &str, span: Span) -> Result<Duration> {
