@@ -13,6 +13,7 @@ mod words;
 use crate::error::{Error, Fault};
 use crate::lexer;
 use crate::params::Params;
+use crate::token::Token;
 use crate::{Span, Statement};
 
 /// How deep parentheses, calls and subqueries may stand in each other. Beyond, a text is refused: it would
@@ -119,4 +120,6 @@ struct Parser<'a> {
     end: usize,
     /// Parentheses, calls and subqueries around the place.
     depth: usize,
+    /// What was last looked at, and from where: the clauses that may follow each look at the same word.
+    peeked: Option<(usize, Token<'a>)>,
 }

@@ -9,7 +9,7 @@ use crate::{Duration, DurationError, Regex, Span};
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str, options: &'a Options) -> Self {
-        Self { text, options, at: 0, end: 0, depth: 0 }
+        Self { text, options, at: 0, end: 0, depth: 0, peeked: None }
     }
 
     /// The next word, blanks and comments among them. It isn't read yet.
@@ -18,11 +18,17 @@ impl<'a> Parser<'a> {
     }
 
     /// The next word that is neither blank nor comment. It isn't read yet.
-    pub(super) fn peek(&self) -> Token<'a> {
+    pub(super) fn peek(&mut self) -> Token<'a> {
+        if let Some((at, token)) = &self.peeked
+            && *at == self.at
+        {
+            return token.clone();
+        }
         let mut token = self.peek_raw();
         while matches!(token.kind, Kind::Blank(_) | Kind::Comment) {
             token = self.word_at(token.span.end);
         }
+        self.peeked = Some((self.at, token.clone()));
         token
     }
 
