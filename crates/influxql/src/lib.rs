@@ -47,7 +47,7 @@
 //! - Errors without a place there have one here.
 //! - The interval of a continuous query isn't checked, since there is nothing here to run one.
 
-pub mod ast;
+mod ast;
 mod display;
 mod duration;
 mod error;
