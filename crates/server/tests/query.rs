@@ -1,5 +1,12 @@
 //! `/query`, `/ping` and what all routes share, over a real connection, with an engine that plays by a script: what
 //! statements answer is the query crate's matter.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_wrap,
+    reason = "tests may fail loudly; clippy.toml exempts test functions but not their helpers"
+)]
 
 mod support;
 

@@ -1,4 +1,11 @@
 //! Users and their rights, and HTTPS.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_wrap,
+    reason = "tests may fail loudly; clippy.toml exempts test functions but not their helpers"
+)]
 
 mod support;
 
