@@ -14,6 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use svcflow_model::{Edge, Marks, Protocol, Relation, Timestamp};
 
 use crate::counters::Account;
@@ -27,7 +28,7 @@ pub const TRANSLATIONS_MAX: usize = 1_000_000;
 pub struct NodeId(pub u32);
 
 /// Why an edge is kept apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Why {
     /// Another node translated it: this is the connection before its translation.
     TranslatedElsewhere,
