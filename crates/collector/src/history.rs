@@ -20,7 +20,9 @@ pub use embedded::Embedded;
 
 use crate::counters::{EdgeMemory, Position};
 use crate::node::Remembered;
-use crate::point::{APART, Batch, COUNTERS, EPOCHS, LOSSES, LossPoint, MARKS, NODES, OFFSETS, TRAFFIC};
+use crate::point::{
+    APART, Batch, COUNTERS, EPOCHS, LOSSES, LossPoint, MARKS, NODES, OFFSETS, TRAFFIC,
+};
 
 /// A future that a trait object gives.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -167,7 +169,8 @@ impl Recall {
             LOSSES => self.remembered.losses = rows.iter().filter_map(loss).collect(),
             NODES => {
                 let latest = rows.iter().max_by_key(|row| row.time);
-                let at = latest.and_then(|row| Some((row.time, row.epoch()?, row.count("Sequence")?)));
+                let at =
+                    latest.and_then(|row| Some((row.time, row.epoch()?, row.count("Sequence")?)));
                 if let Some((time, epoch, sequence)) = at {
                     self.remembered.last = Some(Timestamp(time));
                     self.remembered.position = Some(Position { epoch, sequence, left: Vec::new() });

@@ -1,10 +1,13 @@
 //! Gathers the samples of many agents.
 
+pub mod claims;
 pub mod counters;
+pub mod discovery;
 pub mod history;
 pub mod losses;
 pub mod node;
 pub mod ownership;
 pub mod point;
 pub mod shard;
+pub mod target;
 pub mod timing;

@@ -83,7 +83,8 @@ impl History for Embedded {
 
     fn commit(&self, batch: Arc<Batch>) -> Later<'_, Result<(), HistoryError>> {
         Box::pin(async move {
-            let gone = || HistoryError::new("the store's writer has ended: see the log before this");
+            let gone =
+                || HistoryError::new("the store's writer has ended: see the log before this");
             let (answer, answered) = oneshot::channel();
             let batches = self.batches.clone();
             // The queue may be full: waiting for it must not hold up the runtime's thread.
@@ -113,12 +114,7 @@ fn recall(store: &Store, database: &str, node: &str) -> Result<Remembered, Error
 }
 
 /// A node's rows of a measurement: all, or each series' last.
-fn rows(
-    snapshot: &Snapshot,
-    measurement: &str,
-    node: &str,
-    all: bool,
-) -> Result<Vec<Row>, Error> {
+fn rows(snapshot: &Snapshot, measurement: &str, node: &str, all: bool) -> Result<Vec<Row>, Error> {
     let Some(found) = snapshot.measurement(measurement) else { return Ok(Vec::new()) };
     let fields = found.fields(None)?;
     let ids: Vec<FieldId> = fields.iter().map(|field| field.id).collect();
