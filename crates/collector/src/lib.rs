@@ -9,5 +9,6 @@ pub mod node;
 pub mod ownership;
 pub mod point;
 pub mod shard;
+pub mod sink;
 pub mod target;
 pub mod timing;
