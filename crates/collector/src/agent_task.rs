@@ -95,8 +95,7 @@ impl AgentTask {
         let _place = places.acquire().await;
         self.shared.board.change(key, |entry| entry.document.scrapes += 1);
         let position = self.speaks.as_ref().and_then(|speaks| speaks.node.position());
-        let answer =
-            self.shared.asking.ask(&self.target, self.token.as_ref(), position).await?;
+        let answer = self.shared.asking.ask(&self.target, self.token.as_ref(), position).await?;
         self.shared.board.change(key, |entry| {
             entry.document.answer_bytes += answer.bytes as u64;
             entry.document.node = Some(answer.document.node.clone());
@@ -110,16 +109,17 @@ impl AgentTask {
     /// Stores an answer; says whether the agent has more.
     async fn take(&mut self, answer: &Answer, moment: Timestamp) -> Result<bool, Failed> {
         let document = &answer.document;
+        let (shared, key) = (Arc::clone(&self.shared), Arc::clone(self.target.key()));
         let speaks = self.speaks_for(&document.node).await?;
-        let (id, shared, key) = (speaks.id, Arc::clone(&self.shared), self.target.key());
+        let id = speaks.id;
         let opened = speaks.node.open(document, answer.asked, answer.answered).map_err(faulty)?;
         tell(&shared, id, &opened, &document.lives);
         if shared.board.len() > 1 && opened.samples().any(|(_, _, r)| is_unsure(r)) {
-            shared.sleep_until(shared.plan.settle(key, moment)).await;
+            shared.sleep_until(shared.plan.settle(&key, moment)).await;
         }
         let batch = {
             let mut witnesses = shared.witnesses();
-            speaks.node.close(&opened, key, |at, sample, relation| {
+            speaks.node.close(&opened, &key, |at, sample, relation| {
                 witnesses.account(id, at, &sample.edge, relation, sample.marks)
             })
         };
@@ -169,7 +169,10 @@ impl AgentTask {
         let remembered = shared.history.load(name).await.map_err(|error| {
             shared.totals.store_failed();
             // Not the agent's fault, but nothing of it can be stored.
-            Failed { state: AgentState::Late, reason: format!("waits for the store: {}", chain(&error)) }
+            Failed {
+                state: AgentState::Late,
+                reason: format!("waits for the store: {}", chain(&error)),
+            }
         })?;
         if let Some(before) = &remembered.target
             && before != self.target.key()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use svcflow_agent::{Clock, rfc3339};
 use svcflow_model::Timestamp;
-use svcflow_transport::{Client, Token};
+use svcflow_transport::Token;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
@@ -17,7 +17,7 @@ use crate::history::History;
 use crate::metrics::Totals;
 use crate::node::Terms;
 use crate::ownership::Witnesses;
-use crate::scrape::{Asking, limits};
+use crate::scrape::Agents;
 use crate::shard::Shard;
 use crate::sink::Sink;
 use crate::status::{Board, NodesDocument};
@@ -41,8 +41,6 @@ pub struct Settings {
     pub interval: Duration,
     /// How long one answer may take.
     pub timeout: Duration,
-    /// Bytes that one answer may have.
-    pub answer_max: usize,
     /// Clocks may be off by this much without being corrected.
     pub clock_tolerance: Duration,
     /// Edges out of sight this long are forgotten; no longer than the store keeps them.
@@ -60,7 +58,7 @@ pub struct Parts {
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Asks agents.
-    pub client: Client,
+    pub agents: Arc<dyn Agents>,
     /// Finds them.
     pub discovery: Discovery,
     /// Where samples go first.
@@ -72,7 +70,8 @@ pub struct Parts {
 /// What the tasks share.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    pub(crate) asking: Asking,
+    pub(crate) agents: Arc<dyn Agents>,
+    clock: Arc<dyn Clock>,
     pub(crate) plan: Plan,
     pub(crate) terms: Terms,
     pub(crate) history: Arc<dyn History>,
@@ -88,7 +87,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn now(&self) -> Timestamp {
-        self.asking.clock.now()
+        self.clock.now()
     }
 
     pub(crate) fn witnesses(&self) -> MutexGuard<'_, Witnesses> {
@@ -126,11 +125,8 @@ impl Collector {
     pub fn start(settings: Settings, parts: Parts) -> Self {
         let interval = settings.interval;
         let shared = Arc::new(Shared {
-            asking: Asking {
-                client: parts.client,
-                clock: parts.clock,
-                limits: limits(settings.timeout, settings.answer_max),
-            },
+            agents: parts.agents,
+            clock: parts.clock,
             plan: Plan { interval },
             terms: Terms {
                 interval,
@@ -199,7 +195,9 @@ impl Collector {
 
 impl std::fmt::Debug for Collector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Collector").field("agents", &self.shared.board.len()).finish_non_exhaustive()
+        f.debug_struct("Collector")
+            .field("agents", &self.shared.board.len())
+            .finish_non_exhaustive()
     }
 }
 

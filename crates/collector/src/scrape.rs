@@ -10,6 +10,7 @@ use svcflow_model::Timestamp;
 use svcflow_transport::{Client, Error, Limits, Token};
 
 use crate::counters::Position;
+use crate::history::Later;
 use crate::status::AgentState;
 use crate::target::Target;
 
@@ -18,47 +19,72 @@ const DECODE_INLINE_MAX: usize = 256 << 10;
 /// So much of what an agent said is shown.
 const SHOWN_MAX: usize = 200;
 
-/// How agents are asked.
-#[derive(Clone, Debug)]
-pub(crate) struct Asking {
-    pub(crate) client: Client,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) limits: Limits,
+/// Asks agents. A trait, so that a test can play a thousand of them without a socket.
+pub trait Agents: Send + Sync + 'static {
+    /// Asks a target for what came after `position`.
+    fn ask<'a>(
+        &'a self,
+        target: &'a Target,
+        token: Option<&'a Token>,
+        position: Option<&'a Position>,
+    ) -> Later<'a, Result<Answer, Failed>>;
 }
 
 /// An answer and when it was asked for and came, by our clock.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) document: SamplesDocument,
-    pub(crate) asked: Timestamp,
-    pub(crate) answered: Timestamp,
-    pub(crate) bytes: usize,
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What the agent said.
+    pub document: SamplesDocument,
+    /// When it was asked.
+    pub asked: Timestamp,
+    /// When its answer was there.
+    pub answered: Timestamp,
+    /// The answer's length.
+    pub bytes: usize,
 }
 
-/// Why there is none, as it is shown.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) state: AgentState,
-    pub(crate) reason: String,
+/// Why there is no answer, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// What that makes of the agent.
+    pub state: AgentState,
+    /// Why.
+    pub reason: String,
 }
 
 impl Failed {
     pub(crate) fn faulty(reason: impl Into<String>) -> Self {
         Self { state: AgentState::Faulty, reason: reason.into() }
     }
+
+    pub(crate) fn late(after: Duration) -> Self {
+        Self { state: AgentState::Late, reason: format!("it did not answer within {after:?}") }
+    }
 }
 
-impl Asking {
-    /// Asks for what came after `position`.
-    pub(crate) async fn ask(
+/// Asks over HTTP.
+#[derive(Clone)]
+pub struct HttpAgents {
+    client: Client,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+}
+
+impl HttpAgents {
+    /// Asks with this client, within these limits.
+    #[must_use]
+    pub fn new(client: Client, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self { client, clock, limits }
+    }
+
+    async fn fetch(
         &self,
         target: &Target,
         token: Option<&Token>,
         position: Option<&Position>,
     ) -> Result<Answer, Failed> {
-        let query = position.map_or_else(String::new, |at| {
-            format!("?after={}&epoch={}", at.sequence, at.epoch.0)
-        });
+        let query = position
+            .map_or_else(String::new, |at| format!("?after={}&epoch={}", at.sequence, at.epoch.0));
         let mut request = Request::get(target.url(&format!("/api/v1/samples{query}")));
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, token.header());
@@ -84,6 +110,23 @@ impl Asking {
             Failed::faulty(shorten(&format!("its answer can't be read ({error})")))
         })?;
         Ok(Answer { document, asked, answered, bytes })
+    }
+}
+
+impl Agents for HttpAgents {
+    fn ask<'a>(
+        &'a self,
+        target: &'a Target,
+        token: Option<&'a Token>,
+        position: Option<&'a Position>,
+    ) -> Later<'a, Result<Answer, Failed>> {
+        Box::pin(self.fetch(target, token, position))
+    }
+}
+
+impl std::fmt::Debug for HttpAgents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpAgents").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
@@ -121,9 +164,4 @@ fn shorten(text: &str) -> String {
         short.push('…');
     }
     short
-}
-
-/// The patience with one agent.
-pub(crate) fn limits(timeout: Duration, answer_max: usize) -> Limits {
-    Limits { time: timeout, bytes: answer_max }
 }

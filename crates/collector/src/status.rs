@@ -13,7 +13,9 @@ use crate::point::LossPoint;
 use crate::target::Target;
 
 /// How an agent does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum AgentState {
     /// Not asked yet.

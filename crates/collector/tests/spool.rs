@@ -132,8 +132,7 @@ fn a_flipped_bit_costs_the_rest_of_its_file_and_is_counted() {
     let left = drain(&mut spool);
     assert_eq!(spool.figures().damaged, 1);
     assert_eq!((left[0], left.last()), (0, Some(&59)));
-    let per_file = 60_u32.div_ceil(u32::try_from(segments(folder.path()).len()).unwrap());
-    assert!(left.len() < 60 && left.len() as u32 >= 60 - per_file, "{left:?}");
+    assert!((40..60).contains(&left.len()), "one file of eight or so: {left:?}");
     put(&mut spool, 60..61, 10);
     assert_eq!(drain(&mut spool), [60]);
 }
