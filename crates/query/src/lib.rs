@@ -4,6 +4,8 @@ mod cancel;
 mod column;
 mod error;
 mod limits;
+mod plan;
+mod scalar_math;
 mod session;
 mod sink;
 mod zone;

@@ -254,7 +254,7 @@ fn separated(f: &mut fmt::Formatter<'_>, between: &str, nodes: &[Node]) -> fmt::
         if at > 0 {
             f.write_str(between)?;
         }
-        node.fmt(f)?;
+        write!(f, "{node}")?;
     }
     Ok(())
 }
