@@ -129,13 +129,20 @@ fn check_binary(node: &Node) -> Result<(), QueryError> {
 }
 
 /// The innermost call along the first arguments.
-fn innermost(call: &mut Call) -> &mut Call {
-    if matches!(call.args.first(), Some(Node::Call(_)))
-        && let Some(Node::Call(inner)) = call.args.first_mut()
-    {
-        return innermost(inner);
+fn innermost(call: &Call) -> &Call {
+    match call.args.first() {
+        Some(Node::Call(inner)) => innermost(inner),
+        _ => call,
     }
-    call
+}
+
+/// Puts something else in the place of the innermost call's first argument.
+fn replace_argument(call: &mut Call, argument: Node) {
+    match call.args.first_mut() {
+        Some(Node::Call(inner)) => replace_argument(inner, argument),
+        Some(first) => *first = argument,
+        None => {}
+    }
 }
 
 fn expand_call(
@@ -143,36 +150,29 @@ fn expand_call(
     listed: &[Reference],
     expanded: &mut Vec<Field>,
 ) -> Result<(), QueryError> {
-    let mut template = field.clone();
-    let Node::Call(outer) = &mut template.node else { return Ok(()) };
+    let Node::Call(outer) = &field.node else { return Ok(()) };
     let call = innermost(outer);
-    let pattern: Option<Regex> = match call.args.first() {
+    let pattern: Option<&Regex> = match call.args.first() {
         Some(Node::Wildcard(Some(WildcardKind::Tag))) => {
             let text = format!("unable to use tag wildcard in {}()", call.name);
             return Err(QueryError::Invalid(text));
         }
         Some(Node::Wildcard(_)) => None,
-        Some(Node::Regex(regex)) => Some(regex.clone()),
+        Some(Node::Regex(regex)) => Some(regex),
         _ => {
             expanded.push(field);
             return Ok(());
         }
     };
-    let name = call.name.clone();
-    for reference in listed {
-        let wanted = takes(&name, reference.kind)
-            && pattern.as_ref().is_none_or(|regex| regex.is_match(&reference.name));
-        if !wanted {
-            continue;
-        }
-        let mut one = template.clone();
-        one.alias = Some(format!("{}_{}", field.name(), reference.name));
-        if let Node::Call(outer) = &mut one.node
-            && let Some(argument) = innermost(outer).args.first_mut()
-        {
-            *argument = Node::Reference(reference.clone());
-        }
-        expanded.push(one);
+    let wanted = |reference: &&Reference| {
+        takes(&call.name, reference.kind)
+            && pattern.is_none_or(|regex| regex.is_match(&reference.name))
+    };
+    for reference in listed.iter().filter(wanted) {
+        let mut one = outer.clone();
+        replace_argument(&mut one, Node::Reference(reference.clone()));
+        let alias = Some(format!("{}_{}", field.name(), reference.name));
+        expanded.push(Field { node: Node::Call(one), alias });
     }
     Ok(())
 }
