@@ -4,6 +4,7 @@ mod cancel;
 mod column;
 mod error;
 mod limits;
+mod kernel;
 mod plan;
 mod scalar_math;
 mod session;

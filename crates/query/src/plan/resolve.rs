@@ -151,7 +151,7 @@ fn expand_dimensions(dimensions: &[TagDimension], tags: &BTreeSet<String>) -> Ve
 
 fn columns_of(sources: &[ResolvedSource]) -> Result<Columns, QueryError> {
     let mut columns = Columns::default();
-    let mut add = |columns: &mut Columns, name: &str, kind: Option<Kind>| {
+    let add = |columns: &mut Columns, name: &str, kind: Option<Kind>| {
         if let Some(kind) = kind {
             let there = columns.fields.entry(name.to_owned()).or_insert(kind);
             *there = kind.min(*there);
