@@ -14,6 +14,7 @@ mod statement;
 mod users;
 
 pub use data::{Delete, DropSeries};
+pub(crate) use expr::COMPARISON;
 pub use expr::{
     Binary, BinaryOp, Call, DataType, Distinct, Expr, Logic, LogicOp, Paren, Reference, Wildcard,
     WildcardKind,
@@ -32,4 +33,4 @@ pub use show::{
 pub use source::{Measurement, MeasurementName, Source, Target};
 pub use span::Span;
 pub use statement::Statement;
-pub use users::{CreateUser, Grant, Privilege, SetPassword};
+pub use users::{CreateUser, Grant, Password, Privilege, SetPassword};

@@ -1,10 +1,29 @@
+use std::fmt;
+
+/// A password in the clear, which neither Debug nor Display writes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Password({self})")
+    }
+}
+
+impl fmt::Display for Password {
+    /// A string that is the same for all, so that none gets into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("'[REDACTED]'")
+    }
+}
+
 /// `CREATE USER name WITH PASSWORD '…' [WITH ALL PRIVILEGES]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateUser {
     /// The name.
     pub name: String,
-    /// The password in the clear. Display writes `[REDACTED]` instead, as InfluxDB does.
-    pub password: String,
+    /// The password.
+    pub password: Password,
     /// `WITH ALL PRIVILEGES`
     pub admin: bool,
 }
@@ -14,8 +33,8 @@ pub struct CreateUser {
 pub struct SetPassword {
     /// Whose.
     pub user: String,
-    /// The password in the clear. Display writes `[REDACTED]` instead, as InfluxDB does.
-    pub password: String,
+    /// The password.
+    pub password: Password,
 }
 
 /// What one may do with a database.
