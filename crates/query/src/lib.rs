@@ -3,8 +3,8 @@
 mod cancel;
 mod column;
 mod error;
-mod limits;
 mod kernel;
+mod limits;
 mod plan;
 mod scalar_math;
 mod session;

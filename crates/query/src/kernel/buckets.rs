@@ -50,7 +50,8 @@ impl Buckets {
             from = row;
             // Mostly the next bucket is the one behind; that needs no division.
             let next = end.wrapping_add(every);
-            if simple && end > start && next > end && (end..next).contains(time) && next < MAX_TIME {
+            if simple && end > start && next > end && (end..next).contains(time) && next < MAX_TIME
+            {
                 (start, end) = (end, next);
             } else {
                 (start, end) = self.bucket(*time);
@@ -63,7 +64,10 @@ impl Buckets {
 fn plain(time: i64, interval: Interval) -> (i64, i64) {
     let into = time.rem_euclid(interval.every);
     let start = if MIN_TIME.saturating_add(into) >= time { MIN_TIME } else { time - into };
-    (start.wrapping_add(interval.offset), end_of(time, into, interval).wrapping_add(interval.offset))
+    (
+        start.wrapping_add(interval.offset),
+        end_of(time, into, interval).wrapping_add(interval.offset),
+    )
 }
 
 const fn end_of(time: i64, into: i64, interval: Interval) -> i64 {
@@ -130,9 +134,7 @@ mod tests {
     fn days_follow_the_clocks() {
         // 2021-03-28 has 23 hours in Berlin, 2021-10-31 has 25.
         let day = buckets(24 * HOUR, 0, Some("Europe/Berlin"));
-        let at = |text: &str| {
-            i64::try_from(crate::plan::parse_time(text, None).unwrap()).unwrap()
-        };
+        let at = |text: &str| i64::try_from(crate::plan::parse_time(text, None).unwrap()).unwrap();
         let (start, end) = day.bucket(at("2021-03-28 12:00:00"));
         assert_eq!((start, end), (at("2021-03-27 23:00:00"), at("2021-03-28 22:00:00")));
         let (start, end) = day.bucket(at("2021-10-31 12:00:00"));

@@ -130,9 +130,7 @@ impl Values {
             Self::Float(values) => values.get(row).map(|value| Scalar::Float(*value)),
             Self::Boolean(values) => values.get(row).map(|value| Scalar::Boolean(*value)),
             Self::String(values) => values.get(row).map(|value| Scalar::String(Arc::clone(value))),
-            Self::Same(value, rows) => {
-                (row < *rows).then(|| Scalar::String(Arc::clone(value)))
-            }
+            Self::Same(value, rows) => (row < *rows).then(|| Scalar::String(Arc::clone(value))),
             Self::Mixed(values) => values.get(row).cloned(),
         }
     }
@@ -265,6 +263,17 @@ impl Column {
     /// These rows, in this order.
     pub(crate) fn pick(&self, rows: &[u32]) -> Self {
         Self { values: self.values.pick(rows), validity: self.validity.pick(rows) }
+    }
+
+    /// These rows, in this order; `None` is a row without a value.
+    pub(crate) fn pick_some(&self, rows: &[Option<u32>]) -> Self {
+        let numbers: Vec<u32> = rows.iter().map(|row| row.unwrap_or(0)).collect();
+        if self.len() == 0 {
+            return Self::nulls(self.values.kind().unwrap_or(Kind::Float), rows.len());
+        }
+        let picked = self.pick(&numbers);
+        let there = Validity::of(rows.iter().map(Option::is_some).collect());
+        Self { validity: picked.validity.and(&there), values: picked.values }
     }
 
     pub(crate) fn slice(&self, range: Range<usize>) -> Self {

@@ -46,7 +46,9 @@ impl Vector<'_> {
         match self {
             Self::Column(column) => column.clone(),
             Self::Owned(column) => column,
-            Self::Constant(Scalar::Float(value)) => Column::valid(Values::Float(vec![*value; rows])),
+            Self::Constant(Scalar::Float(value)) => {
+                Column::valid(Values::Float(vec![*value; rows]))
+            }
             Self::Constant(Scalar::Integer(value)) => {
                 Column::valid(Values::Integer(vec![*value; rows]))
             }
@@ -190,7 +192,9 @@ impl<'a> Evaluator<'a> {
         let holds = match text.texts() {
             None => return vec![false; self.rows],
             Some(Operand::One(value)) => vec![regex.is_match(&value) != negated; self.rows],
-            Some(Operand::Many(values)) => each_once(values, |value| regex.is_match(value) != negated),
+            Some(Operand::Many(values)) => {
+                each_once(values, |value| regex.is_match(value) != negated)
+            }
             Some(Operand::Owned(values)) => {
                 each_once(&values, |value| regex.is_match(value) != negated)
             }
@@ -231,7 +235,8 @@ impl<'a> Evaluator<'a> {
     fn arithmetic(&self, op: BinaryOp, left: &Vector<'_>, right: &Vector<'_>) -> Option<Values> {
         if let (Some(left), Some(right)) = (left.integers(), right.integers()) {
             if op == BinaryOp::Divide && self.division == Division::Float {
-                let divide = |a: &i64, b: &i64| quotient(integer_to_float(*a), integer_to_float(*b));
+                let divide =
+                    |a: &i64, b: &i64| quotient(integer_to_float(*a), integer_to_float(*b));
                 return Some(Values::Float(zip(&left, &right, self.rows, divide)));
             }
             let apply = integer_operation(op)?;
@@ -364,7 +369,10 @@ mod tests {
     fn what_is_not_there_compares_with_nothing() {
         let columns = [column(Values::Integer(vec![1, 0]), &[true, false])];
         for op in [BinaryOp::NotEqual, BinaryOp::Less] {
-            assert_eq!(holds(&binary(op, Eval::Column(0), constant(9)), &columns, 2), [true, false]);
+            assert_eq!(
+                holds(&binary(op, Eval::Column(0), constant(9)), &columns, 2),
+                [true, false]
+            );
         }
         let sum = binary(BinaryOp::Add, Eval::Column(0), constant(1));
         let sum = evaluate(&sum, &columns, 2, Division::Float);

@@ -70,13 +70,17 @@ fn compile_within(
     let grouping = grouping(&select.group_by, now, zone.as_ref())?;
     let ascending = order(select, outer)?;
     let inherited = grouping.interval == 0 && outer.is_some_and(|outer| outer.interval != 0);
-    let interval = if inherited { outer.map_or(0, |outer| outer.interval) } else { grouping.interval };
+    let interval =
+        if inherited { outer.map_or(0, |outer| outer.interval) } else { grouping.interval };
 
     let (fields, time_name) = fields(select)?;
     Checker::new(select, interval, inherited).check(&fields)?;
     let within = Outer { interval, ascending };
-    let sources =
-        select.from.iter().map(|source| compile_source(source, now, within)).collect::<Result<_, _>>()?;
+    let sources = select
+        .from
+        .iter()
+        .map(|source| compile_source(source, now, within))
+        .collect::<Result<_, _>>()?;
     Ok(Compiled {
         fields,
         time_name,

@@ -39,7 +39,11 @@ pub(crate) struct Split {
 }
 
 /// Takes a condition apart. Comparisons of `time` bound the whole, even below an `OR`: InfluxDB's way.
-pub(crate) fn split(condition: Option<&Node>, now: i64, zone: Option<&Zone>) -> Result<Split, QueryError> {
+pub(crate) fn split(
+    condition: Option<&Node>,
+    now: i64,
+    zone: Option<&Zone>,
+) -> Result<Split, QueryError> {
     let Some(condition) = condition else { return Ok(Split::default()) };
     let reducer = Reducer { now: Some(now), zone, math: false };
     let mut split = inner(condition, &reducer)?;
@@ -139,7 +143,9 @@ fn instant(node: &Node, reducer: &Reducer<'_>) -> Result<i64, QueryError> {
         Node::Float(value) => Ok(float_to_integer(value)),
         other => {
             let kind = go_type(&other);
-            Err(QueryError::Invalid(format!("invalid operation: time and {kind} are not compatible")))
+            Err(QueryError::Invalid(format!(
+                "invalid operation: time and {kind} are not compatible"
+            )))
         }
     }
 }

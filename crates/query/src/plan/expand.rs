@@ -82,7 +82,10 @@ fn listed(columns: &Columns) -> Vec<Reference> {
 }
 
 /// Writes wildcards out.
-pub(crate) fn expand_fields(fields: Vec<Field>, columns: &Columns) -> Result<Vec<Field>, QueryError> {
+pub(crate) fn expand_fields(
+    fields: Vec<Field>,
+    columns: &Columns,
+) -> Result<Vec<Field>, QueryError> {
     let listed = listed(columns);
     let mut expanded = Vec::with_capacity(fields.len() + listed.len());
     for field in fields {

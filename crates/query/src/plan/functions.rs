@@ -274,7 +274,9 @@ impl<'a> Checker<'a> {
 
     fn top_bottom_limit(&self, name: &str, limit: &Node) -> Checked {
         let Node::Integer(limit) = limit else {
-            return invalid(format!("expected integer as last argument in {name}(), found {limit}"));
+            return invalid(format!(
+                "expected integer as last argument in {name}(), found {limit}"
+            ));
         };
         if *limit <= 0 {
             return invalid(format!("limit ({limit}) in {name} function must be at least 1"));
@@ -336,11 +338,7 @@ impl<'a> Checker<'a> {
     }
 
     fn nested(&mut self, inner: &Call) -> Checked {
-        if inner.name == "distinct" {
-            self.distinct(&inner.args, true)
-        } else {
-            self.call(inner)
-        }
+        if inner.name == "distinct" { self.distinct(&inner.args, true) } else { self.call(inner) }
     }
 
     fn holt_winters(&mut self, call: &Call) -> Checked {

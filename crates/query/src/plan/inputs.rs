@@ -27,11 +27,7 @@ impl Inputs {
     }
 
     fn input(&mut self, reference: &Reference, for_condition: bool) -> usize {
-        let input = Input {
-            name: reference.name.clone(),
-            kind: reference.kind,
-            for_condition,
-        };
+        let input = Input { name: reference.name.clone(), kind: reference.kind, for_condition };
         let found = self.inputs.iter().position(|it| *it == input);
         found.unwrap_or_else(|| {
             self.inputs.push(input);
@@ -69,9 +65,10 @@ impl Inputs {
         node: &Node,
         inner: &mut dyn FnMut(&mut Self, &Node) -> Result<Eval, QueryError>,
     ) -> Result<Eval, QueryError> {
-        let all = |inputs: &mut Self, nodes: &[Node], inner: &mut dyn FnMut(&mut Self, &Node) -> _| {
-            nodes.iter().map(|node| inner(inputs, node)).collect::<Result<Vec<_>, QueryError>>()
-        };
+        let all =
+            |inputs: &mut Self, nodes: &[Node], inner: &mut dyn FnMut(&mut Self, &Node) -> _| {
+                nodes.iter().map(|node| inner(inputs, node)).collect::<Result<Vec<_>, QueryError>>()
+            };
         Ok(match node {
             Node::Float(value) => Eval::Constant(Scalar::Float(*value)),
             Node::Integer(value) => Eval::Constant(Scalar::Integer(*value)),

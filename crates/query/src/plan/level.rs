@@ -130,22 +130,42 @@ pub(crate) enum Aggregate {
     Distinct,
     CountDistinct,
     /// So many of the greatest (or the least) values, of rows told apart by these tags, too.
-    Top { count: usize, tags: Vec<Arc<str>>, least: bool },
+    Top {
+        count: usize,
+        tags: Vec<Arc<str>>,
+        least: bool,
+    },
     /// Per so many nanoseconds.
-    Integral { unit: i64 },
+    Integral {
+        unit: i64,
+    },
 }
 
 /// A function that goes along values in the order of time.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Transform {
     /// Per so many nanoseconds.
-    Derivative { unit: i64, non_negative: bool },
-    Difference { non_negative: bool },
+    Derivative {
+        unit: i64,
+        non_negative: bool,
+    },
+    Difference {
+        non_negative: bool,
+    },
     /// In so many nanoseconds.
-    Elapsed { unit: i64 },
+    Elapsed {
+        unit: i64,
+    },
     CumulativeSum,
-    MovingAverage { window: usize },
-    HoltWinters { ahead: usize, season: usize, with_fit: bool, interval: i64 },
+    MovingAverage {
+        window: usize,
+    },
+    HoltWinters {
+        ahead: usize,
+        season: usize,
+        with_fit: bool,
+        interval: i64,
+    },
 }
 
 impl Transform {

@@ -56,7 +56,8 @@ impl Lowering {
         let mut inputs = Inputs::new(interval);
         let names = column_names(&resolved.fields);
         let mut outputs = Vec::with_capacity(names.len());
-        for (name, (plain_name, node)) in names.iter().zip(super::names::columns(&resolved.fields)) {
+        for (name, (plain_name, node)) in names.iter().zip(super::names::columns(&resolved.fields))
+        {
             let eval = inputs.output(&node)?;
             outputs.push(Output { name: name.as_str().into(), plain_name, eval });
         }
@@ -64,8 +65,7 @@ impl Lowering {
         let condition = resolved.condition.as_ref().map(|it| inputs.condition(it)).transpose()?;
         let inputs = inputs.into_list();
 
-        let within =
-            Around { group_by: &group_by, interval, series_limit, series_offset };
+        let within = Around { group_by: &group_by, interval, series_limit, series_offset };
         let mut sources = Vec::new();
         for source in &resolved.sources {
             self.source(source, within, &inputs, &mut sources)?;

@@ -161,7 +161,8 @@ impl TryFrom<&ql::Expr> for Node {
                 Self::binary(binary.op, (&binary.left).try_into()?, (&binary.right).try_into()?)
             }
             ql::Expr::Logic(logic) => {
-                let operands = logic.operands.iter().map(Self::try_from).collect::<Result<_, _>>()?;
+                let operands =
+                    logic.operands.iter().map(Self::try_from).collect::<Result<_, _>>()?;
                 Self::Logic(logic.op, operands)
             }
             ql::Expr::Paren(paren) => Self::Paren(Box::new((&paren.inner).try_into()?)),
@@ -212,7 +213,9 @@ impl fmt::Display for Node {
             Self::Float(value) => write!(f, "{value:.3}"),
             Self::Integer(value) => value.fmt(f),
             Self::Unsigned(value) => value.fmt(f),
-            Self::Text(value) => write!(f, "'{}'", value.replace('\\', "\\\\").replace('\'', "\\'")),
+            Self::Text(value) => {
+                write!(f, "'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
+            }
             Self::Boolean(value) => value.fmt(f),
             Self::Duration(value) => f.write_str(&duration_text(*value)),
             Self::Time(value) => write!(f, "'{}'", time_text(*value)),
@@ -239,7 +242,8 @@ impl fmt::Display for Node {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
-        let bare = self.name.bytes().all(plain) && !self.name.starts_with(|c: char| c.is_ascii_digit());
+        let bare =
+            self.name.bytes().all(plain) && !self.name.starts_with(|c: char| c.is_ascii_digit());
         if bare && !self.name.is_empty() {
             f.write_str(&self.name)?;
         } else {

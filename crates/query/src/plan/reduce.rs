@@ -62,19 +62,18 @@ impl Reducer<'_> {
     }
 
     fn binary(&self, op: BinaryOp, left: Node, right: Node) -> Node {
-        let reduced = match (&left, &right) {
-            (Node::Boolean(left), Node::Boolean(right)) => booleans(op, *left, *right),
-            (Node::Nil, _) => {
-                matches!(op, BinaryOp::Equal | BinaryOp::NotEqual).then_some(Node::Boolean(false))
-            }
-            (Node::Text(_), Node::Nil) => {
-                matches!(op, BinaryOp::Equal | BinaryOp::NotEqual).then_some(Node::Boolean(false))
-            }
-            (left, Node::Nil) if left.is_literal() => Some(Node::Boolean(false)),
-            (Node::Text(left), Node::Text(right)) => self.texts(op, left, right),
-            (left, right) if is_number(left) && is_number(right) => numbers(op, left, right),
-            _ => self.times(op, &left, &right),
-        };
+        let reduced =
+            match (&left, &right) {
+                (Node::Boolean(left), Node::Boolean(right)) => booleans(op, *left, *right),
+                (Node::Nil, _) => matches!(op, BinaryOp::Equal | BinaryOp::NotEqual)
+                    .then_some(Node::Boolean(false)),
+                (Node::Text(_), Node::Nil) => matches!(op, BinaryOp::Equal | BinaryOp::NotEqual)
+                    .then_some(Node::Boolean(false)),
+                (left, Node::Nil) if left.is_literal() => Some(Node::Boolean(false)),
+                (Node::Text(left), Node::Text(right)) => self.texts(op, left, right),
+                (left, right) if is_number(left) && is_number(right) => numbers(op, left, right),
+                _ => self.times(op, &left, &right),
+            };
         reduced.unwrap_or_else(|| Node::binary(op, left, right))
     }
 
@@ -104,7 +103,9 @@ impl Reducer<'_> {
     fn times(&self, op: BinaryOp, left: &Node, right: &Node) -> Option<Node> {
         match (left, right) {
             (Node::Duration(left), Node::Duration(right)) => durations(op, *left, *right),
-            (Node::Duration(left), Node::Float(right)) => scaled(op, *left, float_to_integer(*right)),
+            (Node::Duration(left), Node::Float(right)) => {
+                scaled(op, *left, float_to_integer(*right))
+            }
             (Node::Duration(left), Node::Integer(right)) => scaled(op, *left, *right),
             (Node::Integer(left), Node::Duration(right)) => {
                 shifted(op, i128::from(*left), i128::from(*right))
@@ -113,9 +114,10 @@ impl Reducer<'_> {
                 BinaryOp::Add => Some(Node::Time(self.instant(right)? + i128::from(*left))),
                 _ => None,
             },
-            (left @ (Node::Time(_) | Node::Text(_)), Node::Duration(right) | Node::Integer(right)) => {
-                shifted(op, self.instant(left)?, i128::from(*right))
-            }
+            (
+                left @ (Node::Time(_) | Node::Text(_)),
+                Node::Duration(right) | Node::Integer(right),
+            ) => shifted(op, self.instant(left)?, i128::from(*right)),
             (left, right) => instants(op, self.instant(left)?, self.instant(right)?),
         }
     }

@@ -50,7 +50,10 @@ pub(crate) struct Columns {
 }
 
 /// Finds the sources and the types.
-pub(crate) fn resolve(compiled: Compiled, tables: &mut impl Tables) -> Result<Resolved, QueryError> {
+pub(crate) fn resolve(
+    compiled: Compiled,
+    tables: &mut impl Tables,
+) -> Result<Resolved, QueryError> {
     let sources = compiled
         .sources
         .into_iter()

@@ -25,9 +25,10 @@ pub(crate) fn parse_time(text: &str, zone: Option<&Zone>) -> Result<i128, TimeLi
         return Ok(in_zone(local_day, zone));
     }
     let instant = match rest.byte() {
-        Some(b' ') => rest.time_of_day().filter(|_| rest.0.is_empty()).map(|time| {
-            in_zone(local_day + time, zone)
-        }),
+        Some(b' ') => rest
+            .time_of_day()
+            .filter(|_| rest.0.is_empty())
+            .map(|time| in_zone(local_day + time, zone)),
         Some(b'T') => rest.time_of_day().and_then(|time| {
             let offset = rest.offset().filter(|_| rest.0.is_empty())?;
             Some(local_day + time - offset)
@@ -96,7 +97,8 @@ impl Rest<'_> {
         let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (fraction, rest) = self.0.split_at_checked(digits).filter(|_| digits > 0)?;
         self.0 = rest;
-        let padded = fraction.iter().map(|digit| i128::from(digit - b'0')).chain(std::iter::repeat(0));
+        let padded =
+            fraction.iter().map(|digit| i128::from(digit - b'0')).chain(std::iter::repeat(0));
         Some(padded.take(9).fold(0, |value, digit| value * 10 + digit))
     }
 

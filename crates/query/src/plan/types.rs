@@ -70,8 +70,15 @@ fn kind_of_call(call: &Call, sources: &[ResolvedSource]) -> Typed {
     let args = call.args.iter().map(|arg| kind_of(arg, sources)).collect::<Result<Vec<_>, _>>()?;
     let first = args.first().copied().flatten();
     Ok(match call.name.as_str() {
-        "mean" | "median" | "integral" | "stddev" | "derivative" | "non_negative_derivative"
-        | "moving_average" | "holt_winters" | "holt_winters_with_fit" => Some(Kind::Float),
+        "mean"
+        | "median"
+        | "integral"
+        | "stddev"
+        | "derivative"
+        | "non_negative_derivative"
+        | "moving_average"
+        | "holt_winters"
+        | "holt_winters_with_fit" => Some(Kind::Float),
         "count" | "elapsed" => Some(Kind::Integer),
         name => match MathFunction::named(name) {
             Some(function) => kind_of_math(function, name, &args)?,
