@@ -55,8 +55,15 @@ impl fmt::Debug for Regex {
 }
 
 impl fmt::Display for Regex {
+    /// Between slashes, as InfluxQL. A backslash at the end and line ends, which only a bound parameter can
+    /// bring in, are written in another way that means the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}/", self.pattern.replace('/', "\\/"))
+        let (start, end) = match self.pattern.strip_suffix("\\\\") {
+            Some(start) => (start, "\\x5c"),
+            None => (self.pattern.as_str(), ""),
+        };
+        let start = start.replace('/', "\\/").replace('\n', "\\n").replace('\r', "\\r");
+        write!(f, "/{start}{end}/")
     }
 }
 
@@ -122,6 +129,22 @@ mod tests {
         finds("^(a|b)*?c+$", &["abc", "c"], &[]);
         finds("(?i)^(?P<x>B)(?s:.)$", &["b\n"], &["b"]);
         finds("", &["", "a"], &[]);
+    }
+
+    #[test]
+    fn every_pattern_can_be_written() {
+        for (pattern, written) in [
+            ("a/b", r"/a\/b/"),
+            (r"\\/", r"/\\\//"),
+            (r"a\\", r"/a\x5c/"),
+            (r"\\\\", r"/\\\x5c/"),
+            ("a\n\r", r"/a\n\r/"),
+            ("", "//"),
+        ] {
+            assert_eq!(Regex::new(pattern).unwrap().to_string(), written);
+            let query = format!("SELECT a FROM {written}");
+            assert_eq!(crate::parse(&query).unwrap()[0].to_string(), query);
+        }
     }
 
     #[test]

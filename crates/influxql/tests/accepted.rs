@@ -1,5 +1,7 @@
 //! What is InfluxQL, and what is understood by it: each text and its tree as text.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use svcflow_influxql::{Options, Param, Params, Statement, parse, parse_with};
 
 #[track_caller]

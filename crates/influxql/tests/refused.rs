@@ -1,5 +1,7 @@
 //! What isn't InfluxQL. Where InfluxDB 1.6.7 names a place, line and character are those it answered.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use svcflow_influxql::{Fault, Options, Param, Params, parse, parse_with};
 
 const STATEMENTS: &str =

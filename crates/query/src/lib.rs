@@ -3,7 +3,10 @@
 mod cancel;
 mod column;
 mod error;
+mod kernel;
 mod limits;
+mod plan;
+mod scalar_math;
 mod session;
 mod sink;
 mod zone;
