@@ -7,14 +7,9 @@ use std::time::Duration;
 
 use svcflow_settings::{DeValue, Parsed, Walk, address, count, duration, flag, text};
 use svcflow_source::Preference;
-<<<<<<< HEAD
+use svcflow_transport::{Exposure, exposure};
 
 pub use svcflow_settings::{Fault, Faults};
-=======
-use svcflow_transport::{Exposure, exposure};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
->>>>>>> collector
 
 use crate::{Cidr, Error};
 
@@ -147,47 +142,15 @@ impl Config {
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
             messages.push("`tls_certificate` and `tls_key` go together: give both".to_owned());
         }
-<<<<<<< HEAD
-        messages.into_iter().map(Fault::of_all).collect()
-=======
         if self.tls_client_ca.is_some() && self.tls_certificate.is_none() {
             messages.push("`tls_client_ca` needs `tls_certificate` and `tls_key`".to_owned());
         }
         messages.extend(exposure(self.listen, self.exposure()).err());
-        messages.into_iter().map(|message| Fault { line: None, message }).collect()
-    }
-}
-
-const KEYS: &str = "node, interval, listen, source, state_dir, keep, edges_max, connections_max, \
-                    local, enable_conntrack_accounting, token_file, tls_certificate, tls_key, \
-                    tls_client_ca, insecure";
-
-struct Walk<'t> {
-    text: &'t str,
-    config: Config,
-    faults: Vec<Fault>,
-}
-
-type Parsed<T> = Result<T, String>;
-
-impl Walk<'_> {
-    fn fault(&mut self, at: Option<usize>, message: String) {
-        let before = at.and_then(|at| self.text.as_bytes().get(..at));
-        let line = before.map(|before| before.iter().filter(|byte| **byte == b'\n').count() + 1);
-        self.faults.push(Fault { line, message });
-    }
-
-    fn entry(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) {
-        let name: &str = key.get_ref();
-        if let Err(remedy) = self.set(name, value.get_ref()) {
-            self.fault(Some(key.span().start), format!("`{name}`: {remedy}"));
-        }
->>>>>>> collector
+        messages.into_iter().map(Fault::of_all).collect()
     }
 
     fn set(&mut self, name: &str, value: &DeValue<'_>) -> Parsed<()> {
         match name {
-<<<<<<< HEAD
             "node" => self.node = text(value)?.to_owned(),
             "interval" => self.interval = duration(value)?,
             "keep" => self.keep = duration(value)?,
@@ -198,24 +161,11 @@ impl Walk<'_> {
             "connections_max" => self.connections_max = Some(count(value)?),
             "local" => self.local = networks(value)?,
             "enable_conntrack_accounting" => self.enable_conntrack_accounting = flag(value)?,
+            "token_file" => self.token_file = Some(PathBuf::from(text(value)?)),
+            "tls_certificate" => self.tls_certificate = Some(PathBuf::from(text(value)?)),
+            "tls_key" => self.tls_key = Some(PathBuf::from(text(value)?)),
+            "tls_client_ca" => self.tls_client_ca = Some(PathBuf::from(text(value)?)),
             "insecure" => self.insecure = flag(value)?,
-=======
-            "node" => config.node = text(value)?.to_owned(),
-            "interval" => config.interval = duration(text(value)?)?,
-            "keep" => config.keep = duration(text(value)?)?,
-            "listen" => config.listen = listen(text(value)?)?,
-            "source" => config.source = text(value)?.parse()?,
-            "state_dir" => config.state_dir = Some(PathBuf::from(text(value)?)),
-            "edges_max" => config.edges_max = Some(count(value)?),
-            "connections_max" => config.connections_max = Some(count(value)?),
-            "local" => config.local = networks(value)?,
-            "enable_conntrack_accounting" => config.enable_conntrack_accounting = flag(value)?,
-            "token_file" => config.token_file = Some(PathBuf::from(text(value)?)),
-            "tls_certificate" => config.tls_certificate = Some(PathBuf::from(text(value)?)),
-            "tls_key" => config.tls_key = Some(PathBuf::from(text(value)?)),
-            "tls_client_ca" => config.tls_client_ca = Some(PathBuf::from(text(value)?)),
-            "insecure" => config.insecure = flag(value)?,
->>>>>>> collector
             _ => return Err(format!("unknown key; the keys are {KEYS}")),
         }
         Ok(())
@@ -223,7 +173,8 @@ impl Walk<'_> {
 }
 
 const KEYS: &str = "node, interval, listen, source, state_dir, keep, edges_max, connections_max, \
-                    local, enable_conntrack_accounting, insecure";
+                    local, enable_conntrack_accounting, token_file, tls_certificate, tls_key, \
+                    tls_client_ca, insecure";
 
 fn networks(value: &DeValue<'_>) -> Parsed<Vec<Cidr>> {
     let array = value.as_array().ok_or_else(|| "expected `[\"10.1.1.0/24\"]`".to_owned())?;
