@@ -95,7 +95,10 @@ impl AgentTask {
         let _place = places.acquire().await;
         self.shared.board.change(key, |entry| entry.document.scrapes += 1);
         let position = self.speaks.as_ref().and_then(|speaks| speaks.node.position());
-        let answer = self.shared.asking.ask(&self.target, self.token.as_ref(), position).await?;
+        let asked = self.shared.agents.ask(&self.target, self.token.as_ref(), position);
+        let patience = self.shared.settings.timeout;
+        let answer = tokio::time::timeout(patience, asked).await;
+        let answer = answer.unwrap_or_else(|_| Err(Failed::late(patience)))?;
         self.shared.board.change(key, |entry| {
             entry.document.answer_bytes += answer.bytes as u64;
             entry.document.node = Some(answer.document.node.clone());
