@@ -288,6 +288,7 @@ pub(crate) fn settings() -> Settings {
         shard: Shard::WHOLE,
         token: None,
         tokens: BTreeMap::new(),
+        insecure: false,
     }
 }
 
