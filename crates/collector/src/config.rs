@@ -216,11 +216,11 @@ impl Raw {
     fn set(&mut self, walk: &mut Walk<'_>, name: &str, value: &DeValue<'_>) -> Parsed<()> {
         let config = &mut self.config;
         match name {
-            "agents" => config.agents = checked(value, |text| target(text))?,
+            "agents" => config.agents = checked(value, target)?,
             "agents_files" => {
                 config.agents_files = texts(value)?.into_iter().map(PathBuf::from).collect();
             }
-            "agents_dns" => config.agents_dns = checked(value, |text| name_of(text))?,
+            "agents_dns" => config.agents_dns = checked(value, name_of)?,
             "shard" => config.shard = text(value)?.parse().map_err(|e| format!("{e}"))?,
             "interval" => config.interval = duration(value)?,
             "timeout" => config.timeout = duration(value)?,

@@ -8,7 +8,7 @@
 )]
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -168,7 +168,7 @@ impl Script {
         SampleDocument::new(&Sample { edge: *edge, counters, marks }, relation)
     }
 
-    fn document(&self, now: Timestamp, position: Option<&Position>) -> SamplesDocument {
+    pub(crate) fn document(&self, now: Timestamp, position: Option<&Position>) -> SamplesDocument {
         let same = position.filter(|at| at.epoch == Epoch(self.epoch));
         let after = same.map_or(0, |at| at.sequence);
         let after = if after > self.sequence() { 0 } else { after };
@@ -252,6 +252,8 @@ impl Agents for Fakes {
 pub(crate) struct Flaky {
     inner: Embedded,
     pub(crate) broken: AtomicBool,
+    /// Commits that the store's own thread works on, which paused time doesn't wait for.
+    working: AtomicUsize,
 }
 
 impl History for Flaky {
@@ -263,7 +265,12 @@ impl History for Flaky {
         if self.broken.load(Ordering::SeqCst) {
             return Box::pin(async { Err(HistoryError::new("the disk is full")) });
         }
-        self.inner.commit(batch)
+        self.working.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            let committed = self.inner.commit(batch).await;
+            self.working.fetch_sub(1, Ordering::SeqCst);
+            committed
+        })
     }
 }
 
@@ -300,7 +307,8 @@ impl Cluster {
         let store = Store::open(folder.path(), Options::default()).unwrap();
         store.create_database("telegraf", PolicySpec::new("autogen", None)).unwrap();
         let inner = Embedded::new(store.clone(), "telegraf").unwrap();
-        let history = Arc::new(Flaky { inner, broken: AtomicBool::new(false) });
+        let history =
+            Arc::new(Flaky { inner, broken: AtomicBool::new(false), working: AtomicUsize::new(0) });
         let fakes = Fakes(Arc::default(), Some(Arc::clone(&clock)));
         let mut cluster = Self {
             clock,
@@ -357,10 +365,15 @@ impl Cluster {
         let scripts: Vec<_> = self.fakes.0.lock().unwrap().values().cloned().collect();
         scripts.iter().for_each(|script| script.lock().unwrap().look(due));
         tokio::time::sleep(Duration::from_secs(9)).await;
-        // The store's writer is a thread of its own, which paused time doesn't wait for.
-        for _ in 0..50 {
+        for _ in 0..10 {
             tokio::task::yield_now().await;
+        }
+        while self.history.working.load(Ordering::SeqCst) > 0 {
             std::thread::sleep(Duration::from_micros(200));
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
         }
     }
 
