@@ -185,8 +185,9 @@ mod tests {
         let order = merged(&[&[0, 10], &[0, 10], &[0, 10], &[0, 20]], true, None);
         let parts: Vec<u32> = order.iter().map(|place| place.0).collect();
         assert_eq!(parts, [0, 3, 1, 2, 1, 2, 0, 3]);
-        let order = merged(&[&[10, 0], &[10, 0], &[10, 0], &[20, 0]], false, None);
-        let parts: Vec<u32> = order.iter().map(|place| place.0).collect();
+        // Backwards, the series come backwards, too.
+        let order = merged(&[&[20, 0], &[10, 0], &[10, 0], &[10, 0]], false, None);
+        let parts: Vec<u32> = order.iter().map(|place| 3 - place.0).collect();
         assert_eq!(parts, [3, 0, 2, 1, 2, 1, 0, 3]);
     }
 
