@@ -1,0 +1,185 @@
+//! Server programs, started on loopback with a folder of their own, and ended with it.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::{Client, Error, Request, Result};
+
+/// Starting takes influxd 0.1 s; on a machine with much else to do, far more.
+const START: Duration = Duration::from_secs(30);
+
+/// A server program and how to start it.
+#[derive(Debug, Clone)]
+pub enum Program {
+    /// Debian's `influxd` 1.6.7.
+    Influxd(PathBuf),
+    /// svcflow's binary.
+    Svcflow(PathBuf),
+}
+
+/// A running server. Dropping it ends the process and removes its folder.
+#[derive(Debug)]
+pub struct Server {
+    base: String,
+    child: Child,
+    folder: TempDir,
+}
+
+impl Program {
+    /// The `influxd` on the path or in the cache folder, where `scripts/servers` unpacks it.
+    pub fn influxd() -> Option<Program> {
+        installed("influxd").map(Program::Influxd)
+    }
+
+    /// Starts the program on a free port with an empty folder and waits until it answers.
+    ///
+    /// # Errors
+    /// Fails where the program can't be run, ends, or doesn't answer within half a minute.
+    pub fn start(&self) -> Result<Server> {
+        // Between finding a free port and binding it, another process may take it: then try the next.
+        let mut last = self.start_once();
+        for _ in 0..2 {
+            if last.is_ok() {
+                break;
+            }
+            last = self.start_once();
+        }
+        last
+    }
+
+    fn start_once(&self) -> Result<Server> {
+        let folder = tempfile::tempdir().map_err(Error::file("making", std::env::temp_dir()))?;
+        let address = free_address().map_err(|error| self.fault(error.to_string()))?;
+        let log = folder.path().join("log");
+        let output = File::create(&log).map_err(Error::file("creating", &log))?;
+        let errors = output.try_clone().map_err(Error::file("creating", &log))?;
+        let mut command = self.command(&address, folder.path())?;
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        let child = command.spawn().map_err(|error| self.fault(error.to_string()))?;
+        let mut server = Server { base: format!("http://{address}"), child, folder };
+        server.wait().map_err(|fault| self.fault(fault))?;
+        Ok(server)
+    }
+
+    fn command(&self, address: &str, folder: &Path) -> Result<Command> {
+        match self {
+            Program::Influxd(program) => {
+                let config = folder.join("influxd.toml");
+                std::fs::write(&config, influxd_config(address, folder))
+                    .map_err(Error::file("writing", &config))?;
+                let mut command = Command::new(program);
+                command.arg("-config").arg(config);
+                Ok(command)
+            }
+            Program::Svcflow(program) => {
+                let mut command = Command::new(program);
+                command.args(["server", "--listen", address, "--data"]).arg(folder.join("data"));
+                Ok(command)
+            }
+        }
+    }
+
+    fn fault(&self, fault: String) -> Error {
+        let (Program::Influxd(program) | Program::Svcflow(program)) = self;
+        Error::Start { program: program.display().to_string(), fault }
+    }
+}
+
+impl Server {
+    /// Its base URL, without a slash at the end.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn wait(&mut self) -> std::result::Result<(), String> {
+        let client = Client::default();
+        let ping =
+            Request { method: "GET".to_owned(), target: "/ping".to_owned(), ..Request::default() };
+        let started = Instant::now();
+        while client.send(&self.base, &ping).is_err() {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("{status}: {}", self.log()));
+            }
+            if started.elapsed() > START {
+                return Err(format!("no answer within {START:?}: {}", self.log()));
+            }
+            sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; its data is thrown away in any case.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A program on the path, or unpacked by `scripts/servers`.
+fn installed(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let cache = servers().map(|folder| folder.join("usr/bin"));
+    let mut folders = std::env::split_paths(&path).chain(cache);
+    folders.find_map(|folder| Some(folder.join(name)).filter(|program| program.is_file()))
+}
+
+/// Where `scripts/servers` unpacks.
+fn servers() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache = variable("SVCFLOW_CACHE")
+        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("svcflow")))
+        .or_else(|| Some(variable("HOME")?.join(".cache/svcflow")))?;
+    Some(cache.join("servers"))
+}
+
+fn free_address() -> std::io::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
+/// Nothing is reported or logged, and no background work writes into the data.
+fn influxd_config(address: &str, folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        r#"reporting-disabled = true
+bind-address = "127.0.0.1:0"
+[meta]
+dir = "{folder}/meta"
+[data]
+dir = "{folder}/data"
+wal-dir = "{folder}/wal"
+query-log-enabled = false
+[monitor]
+store-enabled = false
+[http]
+bind-address = "{address}"
+log-enabled = false
+[continuous_queries]
+enabled = false
+[logging]
+level = "error"
+suppress-logo = true
+"#
+    )
+}
