@@ -1,6 +1,7 @@
 //! When two answers are equal: key order and an error's wording aside, floats to 1e-12 relative, all else exactly.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::{Deserializer, Value};
 
@@ -13,6 +14,8 @@ pub enum Compare {
     /// Everything.
     #[default]
     Exact,
+    /// Everything, but times as text may be ten seconds apart: for what the server's clock decides.
+    Clock,
     /// The same keys, and values of the same types: for what is random, or the server's clock. Of an array only the
     /// first element is looked at, since its length may be the clock's.
     Shape,
@@ -39,6 +42,8 @@ impl fmt::Display for Difference {
 
 /// How far two floats may be apart, relative to the larger.
 const FLOATS: f64 = 1e-12;
+/// How far apart the same question may reach two servers on a busy machine.
+const CLOCKS: Duration = Duration::from_secs(10);
 /// Longer values are cut in a report.
 const SHOWN: usize = 300;
 
@@ -150,6 +155,7 @@ fn values(path: &str, reference: &Value, subject: &Value, how: Compare) -> Optio
         {
             None
         }
+        (Value::String(r), Value::String(s)) if how == Compare::Clock && close_times(r, s) => None,
         (r, s) if r == s => None,
         (r, s) => Some(difference(path, shown(&r.to_string()), shown(&s.to_string()))),
     }
@@ -173,6 +179,13 @@ fn array(path: &str, reference: &[Value], subject: &[Value], how: Compare) -> Op
         };
         (!same).then(|| difference(path, told(reference), told(subject)))
     })
+}
+
+/// Whether both are times, no further apart than two servers' answers to one question.
+fn close_times(reference: &str, subject: &str) -> bool {
+    let time = |text| humantime::parse_rfc3339(text).ok();
+    let (Some(r), Some(s)) = (time(reference), time(subject)) else { return false };
+    r.duration_since(s).or_else(|_| s.duration_since(r)).is_ok_and(|apart| apart < CLOCKS)
 }
 
 /// Integers exactly, floats to 1e-12 relative. Where one of both is a float, `2` may be `1.9999999999999998`, but not

@@ -85,3 +85,13 @@ fn status_and_headers_are_compared() {
         "header x-influxdb-version"
     );
 }
+
+#[test]
+fn the_servers_clocks_may_be_seconds_apart() {
+    let check = Check { compare: Compare::Clock, ..Check::default() };
+    let found = |r: &str, s: &str| compare(&answer(r), &answer(s), &check);
+    assert_eq!(found(r#"["2026-11-25T18:12:36.9Z"]"#, r#"["2026-11-25T18:12:38Z"]"#), None);
+    assert!(found(r#"["2026-11-25T18:12:36Z"]"#, r#"["2026-11-25T18:13:36Z"]"#).is_some());
+    assert!(found(r#"["2026-11-25T18:12:36Z"]"#, r#"["a"]"#).is_some());
+    assert!(found("[1]", "[2]").is_some());
+}

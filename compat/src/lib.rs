@@ -23,6 +23,6 @@ pub use compare::{Compare, Difference, compare};
 pub use error::{Error, Result};
 pub use record::Recorded;
 pub use request::{Client, Request};
-pub use run::{Failure, Reference, Report, answers, must_be_empty, run};
+pub use run::{Failure, Reference, Report, Subject, answers, must_be_empty, run};
 pub use scenario::{Check, Exception, Scenario, Step};
 pub use server::{Program, Server};

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use svcflow_compat::{
-    Client, Error, Program, Recorded, Reference, Report, Result, Scenario, Server,
+    Client, Error, Program, Recorded, Reference, Report, Result, Scenario, Server, Subject,
 };
 
 #[derive(Parser)]
@@ -67,11 +67,10 @@ fn act(action: Action) -> Result<ExitCode> {
             let subject = match (&url, binary) {
                 (Some(_), _) => None,
                 (None, Some(binary)) => Some(Program::Svcflow(binary).start()?),
-                // influxd against itself: shows which scenarios are not stable.
-                (None, None) => Some(influxd()?.start()?),
+                (None, None) => Some(Program::svcflow().ok_or_else(no_svcflow)?.start()?),
             };
             let base = subject.as_ref().map(Server::base).or(url.as_deref()).unwrap_or_default();
-            compare_all(&names, base.trim_end_matches('/'), wipe, show)
+            compare_all(&names, Subject::Svcflow(base.trim_end_matches('/')), wipe, show)
         }
         Action::Record { names } => record_all(&names),
         Action::Influxd => {
@@ -90,6 +89,13 @@ fn influxd() -> Result<Program> {
     })
 }
 
+fn no_svcflow() -> Error {
+    Error::Start {
+        program: "svcflow".to_owned(),
+        fault: "not built yet: cargo build -p svcflow, or give --url or --binary".to_owned(),
+    }
+}
+
 fn chosen(names: &[String]) -> Result<Vec<Scenario>> {
     let mut all = Scenario::read_all(&folder("scenarios"))?;
     all.retain(|one| names.is_empty() || names.iter().any(|name| one.name.contains(name)));
@@ -100,10 +106,15 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn compare_all(names: &[String], subject: &str, wipe: bool, show: usize) -> Result<ExitCode> {
+fn compare_all(
+    names: &[String],
+    subject: Subject<'_>,
+    wipe: bool,
+    show: usize,
+) -> Result<ExitCode> {
     let client = Client::default();
     if !wipe {
-        svcflow_compat::must_be_empty(&client, subject)?;
+        svcflow_compat::must_be_empty(&client, subject.base())?;
     }
     let reference = influxd()?.start()?;
     let mut total = Report::default();
@@ -134,7 +145,7 @@ fn record_all(names: &[String]) -> Result<ExitCode> {
             &client,
             &scenario,
             Reference::Running(first.base()),
-            second.base(),
+            Subject::Influxd(second.base()),
         )?;
         unstable += report.failures.len();
         for failure in &report.failures {

@@ -37,6 +37,14 @@ impl Program {
         installed("influxd").map(Program::Influxd)
     }
 
+    /// The svcflow binary that cargo built beside the running program.
+    pub fn svcflow() -> Option<Program> {
+        let running = std::env::current_exe().ok()?;
+        // A binary lies in the profile's folder, a test in its `deps`.
+        let candidates = running.ancestors().skip(1).take(2).map(|folder| folder.join("svcflow"));
+        candidates.into_iter().find(|program| program.is_file()).map(Program::Svcflow)
+    }
+
     /// Starts the program on a free port with an empty folder and waits until it answers.
     ///
     /// # Errors
