@@ -21,6 +21,8 @@ pub enum Program {
     Influxd(PathBuf),
     /// svcflow's binary.
     Svcflow(PathBuf),
+    /// Debian's VictoriaMetrics, which takes the same writes: for benches only.
+    VictoriaMetrics(PathBuf),
 }
 
 /// A running server. Dropping it ends the process and removes its folder.
@@ -35,6 +37,11 @@ impl Program {
     /// The `influxd` on the path or in the cache folder, where `scripts/servers` unpacks it.
     pub fn influxd() -> Option<Program> {
         installed("influxd").map(Program::Influxd)
+    }
+
+    /// The `victoria-metrics` on the path or in the cache folder.
+    pub fn victoria_metrics() -> Option<Program> {
+        installed("victoria-metrics").map(Program::VictoriaMetrics)
     }
 
     /// The svcflow binary that cargo built beside the running program.
@@ -90,11 +97,19 @@ impl Program {
                 command.args(["server", "--listen", address, "--data"]).arg(folder.join("data"));
                 Ok(command)
             }
+            Program::VictoriaMetrics(program) => {
+                let mut command = Command::new(program);
+                command.arg(format!("-httpListenAddr={address}")).arg("-loggerLevel=ERROR");
+                command.arg(format!("-storageDataPath={}", folder.join("data").display()));
+                Ok(command)
+            }
         }
     }
 
     fn fault(&self, fault: String) -> Error {
-        let (Program::Influxd(program) | Program::Svcflow(program)) = self;
+        let (Program::Influxd(program)
+        | Program::Svcflow(program)
+        | Program::VictoriaMetrics(program)) = self;
         Error::Start { program: program.display().to_string(), fault }
     }
 }
@@ -178,6 +193,9 @@ dir = "{folder}/meta"
 dir = "{folder}/data"
 wal-dir = "{folder}/wal"
 query-log-enabled = false
+# Written behind soon after the last write, so that a bench can see what stays on disk.
+cache-snapshot-write-cold-duration = "5s"
+compact-full-write-cold-duration = "10s"
 [monitor]
 store-enabled = false
 [http]
