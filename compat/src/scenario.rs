@@ -43,6 +43,8 @@ pub struct Scenario {
 pub struct Step {
     /// The query's text or the request line: what a report shows.
     pub label: String,
+    /// The query, where the step is one without bound parameters.
+    pub q: Option<String>,
     /// What is sent.
     pub request: Request,
     /// What is looked at.

@@ -37,7 +37,8 @@ pub(crate) fn query(q: &str, parts: &Parts, db: Option<&str>) -> Step {
     add_headers(&mut request, parts);
     let told: Vec<_> =
         parameters.iter().skip(1).map(|(name, value)| format!("{name}={value}")).collect();
-    Step { label: format!("{q}   [{method} {}]", told.join(" ")), request, check: check(parts) }
+    let label = format!("{q}   [{method} {}]", told.join(" "));
+    Step { label, q: parts.params.is_none().then(|| q.to_owned()), request, check: check(parts) }
 }
 
 /// Line protocol for `/write`.
@@ -60,7 +61,7 @@ pub(crate) fn write(lines: &str, parts: &Parts, db: Option<&str>) -> Result<Step
     }
     add_headers(&mut request, parts);
     let label = format!("{} {}\n{}", request.method, request.target, lines.trim_end());
-    Ok(Step { label, request, check: check(parts) })
+    Ok(Step { label, q: None, request, check: check(parts) })
 }
 
 /// A request as the file spells it.
@@ -76,7 +77,7 @@ pub(crate) fn raw(line: &str, body: String, parts: &Parts) -> Result<Step, Strin
     add_headers(&mut request, parts);
     let label =
         if body.is_empty() { line.to_owned() } else { format!("{line}\n{}", body.trim_end()) };
-    Ok(Step { label, request, check: check(parts) })
+    Ok(Step { label, q: None, request, check: check(parts) })
 }
 
 fn gzip(mut packed: GzEncoder<Vec<u8>>, lines: &str) -> std::io::Result<Vec<u8>> {
