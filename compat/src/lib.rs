@@ -25,4 +25,4 @@ pub use record::Recorded;
 pub use request::{Client, Request};
 pub use run::{Failure, Reference, Report, Subject, answers, must_be_empty, run};
 pub use scenario::{Check, Exception, Scenario, Step};
-pub use server::{Program, Server};
+pub use server::{Program, Server, cache, installed};

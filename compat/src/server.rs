@@ -161,20 +161,19 @@ impl Drop for Server {
 }
 
 /// A program on the path, or unpacked by `scripts/servers`.
-fn installed(name: &str) -> Option<PathBuf> {
+pub fn installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let cache = servers().map(|folder| folder.join("usr/bin"));
-    let mut folders = std::env::split_paths(&path).chain(cache);
+    let unpacked = cache().map(|folder| folder.join("servers/usr/bin"));
+    let mut folders = std::env::split_paths(&path).chain(unpacked);
     folders.find_map(|folder| Some(folder.join(name)).filter(|program| program.is_file()))
 }
 
-/// Where `scripts/servers` unpacks.
-fn servers() -> Option<PathBuf> {
+/// Where `scripts/servers` and `scripts/clients` put what they fetch.
+pub fn cache() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let cache = variable("SVCFLOW_CACHE")
+    variable("SVCFLOW_CACHE")
         .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("svcflow")))
-        .or_else(|| Some(variable("HOME")?.join(".cache/svcflow")))?;
-    Some(cache.join("servers"))
+        .or_else(|| Some(variable("HOME")?.join(".cache/svcflow")))
 }
 
 fn free_address() -> std::io::Result<String> {
