@@ -76,7 +76,7 @@ fn must_print_the_same(client: Option<Client>, missing: &str) {
         );
         return;
     };
-    let svcflow = Program::svcflow().expect("svcflow is built with the workspace");
+    let svcflow = Program::svcflow().unwrap();
     let expected = client.printed(&influxd.start().unwrap());
     let printed = client.printed(&svcflow.start().unwrap());
     assert!(expected.lines().count() > 20, "{} printed too little:\n{expected}", client.name);
