@@ -63,6 +63,21 @@ fn tables_are_compared_cell_by_cell() {
 }
 
 #[test]
+fn an_error_in_plain_text_is_wording() {
+    let with = |status, kind: &str, body: &str| {
+        let kind = ("Content-Type".to_owned(), kind.to_owned());
+        Answer::new(status, [kind].into_iter(), body.to_owned())
+    };
+    let check = Check::default();
+    let theirs = with(404, "text/plain; charset=utf-8", "404 page not found\n");
+    assert_eq!(compare(&theirs, &with(404, "application/json", "{}"), &check), None);
+    assert!(compare(&theirs, &with(400, "application/json", "{}"), &check).is_some());
+    let table = with(400, "text/csv", "error\nbad query\n");
+    assert_eq!(compare(&table, &with(400, "text/csv", "error\nno query\n"), &check), None);
+    assert!(compare(&table, &with(400, "text/csv", "name\nx\n"), &check).is_some());
+}
+
+#[test]
 fn a_shape_has_keys_and_types() {
     let check = Check { compare: Compare::Shape, ..Check::default() };
     let found = |r: &str, s: &str| compare(&answer(r), &answer(s), &check);
