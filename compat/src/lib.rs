@@ -10,6 +10,7 @@ mod clock;
 mod compare;
 mod error;
 mod expand;
+mod random;
 mod record;
 mod request;
 mod run;

@@ -24,7 +24,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::expand::{Meaning, combinations, fill};
-use crate::{Compare, Error, Now, Request, Result, step};
+use crate::{Compare, Error, Now, Request, Result, random, step};
 
 /// A scenario file: what is written and asked, in order, starting from empty servers.
 #[derive(Debug, Clone)]
@@ -103,6 +103,9 @@ pub(crate) struct Parts {
     pub(crate) q: Option<String>,
     /// Several queries with the same options.
     pub(crate) queries: Vec<String>,
+    /// How many random queries, of which seed.
+    pub(crate) random: Option<usize>,
+    pub(crate) seed: u64,
     /// Line protocol.
     pub(crate) write: Option<String>,
     /// `first..end`: the lines of `write` once for each `${i}`.
@@ -226,6 +229,9 @@ impl Scenario {
             for q in parts.q.iter().chain(&parts.queries) {
                 steps.push(step::query(&fill(q, meaning)?, &parts, self.db()));
             }
+            for q in parts.random.map(|count| random::queries(parts.seed, count)).iter().flatten() {
+                steps.push(step::query(q, &parts, self.db()));
+            }
             if let Some(lines) = &parts.write {
                 let numbers = parts.numbers.as_deref().map(range).transpose()?;
                 steps.push(step::write(
@@ -240,7 +246,7 @@ impl Scenario {
             }
         }
         if steps.is_empty() {
-            return Err("expected one of q, queries, write and request".to_owned());
+            return Err("expected one of q, queries, random, write and request".to_owned());
         }
         Ok(steps)
     }

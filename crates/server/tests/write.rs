@@ -191,7 +191,8 @@ fn good_lines_of_a_batch_are_kept() {
         400,
         "{\"error\":\"unable to parse 'a': missing fields\\nunable to parse '\\u0001b=1 5\\u003c': invalid field format\"}\n",
     );
-    let header = "unable to parse 'a': missing fields unable to parse ' b=1 5<': invalid field format";
+    let header =
+        "unable to parse 'a': missing fields unable to parse ' b=1 5<': invalid field format";
     assert_eq!(answer.header("x-influxdb-error"), header);
     bench
         .write("db=d", "m,a=1,a=2 v=1")
