@@ -185,7 +185,7 @@ impl Dice {
 
     fn condition(&mut self) -> String {
         let mut condition = self.times();
-        for _ in 0..self.below(3) {
+        for _ in 0..self.below(2) {
             let (one, other) = (self.comparison(), self.comparison());
             let more = match self.below(3) {
                 0 => format!("({one} OR {other})"),
@@ -234,7 +234,7 @@ impl Dice {
             end += " ORDER BY time DESC";
         }
         for (word, percent, most) in
-            [("LIMIT", 20, 10), ("OFFSET", 10, 5), ("SLIMIT", 10, 3), ("SOFFSET", 7, 2)]
+            [("LIMIT", 20, 10), ("OFFSET", 7, 3), ("SLIMIT", 10, 3), ("SOFFSET", 3, 2)]
         {
             if self.chance(percent) {
                 end += &format!(" {word} {}", self.below(most) + 1);
