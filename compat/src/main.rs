@@ -35,6 +35,9 @@ enum Action {
         /// How many differences of each scenario to show.
         #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
         show: usize,
+        /// Other random queries than the scenarios ask for.
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Records influxd's answers, having checked that it gives the same ones twice.
     Record {
@@ -63,14 +66,22 @@ fn main() -> ExitCode {
 
 fn act(action: Action) -> Result<ExitCode> {
     match action {
-        Action::Run { names, url, binary, wipe, show } => {
+        Action::Run { names, url, binary, wipe, show, seed } => {
             let subject = match (&url, binary) {
                 (Some(_), _) => None,
                 (None, Some(binary)) => Some(Program::Svcflow(binary).start()?),
                 (None, None) => Some(Program::svcflow().ok_or_else(no_svcflow)?.start()?),
             };
             let base = subject.as_ref().map(Server::base).or(url.as_deref()).unwrap_or_default();
-            compare_all(&names, Subject::Svcflow(base.trim_end_matches('/')), wipe, show)
+            let subject = Subject::Svcflow(base.trim_end_matches('/'));
+            if !wipe {
+                svcflow_compat::must_be_empty(&Client::default(), subject.base())?;
+            }
+            let mut scenarios = chosen(&names)?;
+            if let Some(seed) = seed {
+                scenarios = scenarios.into_iter().map(|one| one.with_seed(seed)).collect();
+            }
+            compare_all(&scenarios, subject, show)
         }
         Action::Record { names } => record_all(&names),
         Action::Influxd => {
@@ -106,21 +117,13 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn compare_all(
-    names: &[String],
-    subject: Subject<'_>,
-    wipe: bool,
-    show: usize,
-) -> Result<ExitCode> {
+fn compare_all(scenarios: &[Scenario], subject: Subject<'_>, show: usize) -> Result<ExitCode> {
     let client = Client::default();
-    if !wipe {
-        svcflow_compat::must_be_empty(&client, subject.base())?;
-    }
     let reference = influxd()?.start()?;
     let mut total = Report::default();
-    for scenario in chosen(names)? {
+    for scenario in scenarios {
         let report =
-            svcflow_compat::run(&client, &scenario, Reference::Running(reference.base()), subject)?;
+            svcflow_compat::run(&client, scenario, Reference::Running(reference.base()), subject)?;
         println!(
             "== {}: {} requests, {} differ",
             scenario.name,

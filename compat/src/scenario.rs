@@ -188,6 +188,17 @@ impl Scenario {
         paths.iter().map(|path| Scenario::read(path)).collect()
     }
 
+    /// Other random queries than the file asks for.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Scenario {
+        for step in &mut self.raw.steps {
+            if let RawStep::Parts(parts) = step {
+                parts.seed = seed;
+            }
+        }
+        self
+    }
+
     /// The steps, in order, with every placeholder filled.
     ///
     /// # Errors
