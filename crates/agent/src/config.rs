@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use svcflow_settings::{DeValue, Parsed, Walk, address, count, duration, flag, text};
 use svcflow_source::Preference;
+use svcflow_transport::{Exposure, exposure};
 
 pub use svcflow_settings::{Fault, Faults};
 
@@ -42,7 +43,15 @@ pub struct Config {
     pub local: Vec<Cidr>,
     /// Whether the agent may turn on `nf_conntrack_acct` and `nf_conntrack_events`.
     pub enable_conntrack_accounting: bool,
-    /// Whether HTTP may listen beyond loopback, where it has no authentication.
+    /// Tokens that callers of HTTP may show, one a line; `None` asks for none.
+    pub token_file: Option<PathBuf>,
+    /// The certificate chain that HTTP shows; with `tls_key` it speaks TLS.
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's key.
+    pub tls_key: Option<PathBuf>,
+    /// The CA that must have signed callers' certificates; `None` asks for none.
+    pub tls_client_ca: Option<PathBuf>,
+    /// Whether HTTP may listen beyond loopback without token or TLS.
     pub insecure: bool,
 }
 
@@ -59,6 +68,10 @@ impl Default for Config {
             connections_max: None,
             local: Vec::new(),
             enable_conntrack_accounting: false,
+            token_file: None,
+            tls_certificate: None,
+            tls_key: None,
+            tls_client_ca: None,
             insecure: false,
         }
     }
@@ -103,6 +116,14 @@ impl Config {
         usize::try_from(count).unwrap_or(usize::MAX).max(1)
     }
 
+    fn exposure(&self) -> Exposure {
+        Exposure {
+            token: self.token_file.is_some(),
+            tls: self.tls_certificate.is_some(),
+            insecure: self.insecure,
+        }
+    }
+
     fn or_faults(self, faults: Vec<Fault>, path: Option<&Path>) -> Result<Self, Error> {
         Faults::or(self, faults, path).map_err(Error::Config)
     }
@@ -118,13 +139,13 @@ impl Config {
         if self.node.is_empty() {
             messages.push("`node` is empty: give the node a name".to_owned());
         }
-        if !self.listen.ip().is_loopback() && !self.insecure {
-            messages.push(format!(
-                "`listen = \"{}\"` is not loopback, and the agent has no authentication: \
-                 listen on 127.0.0.1, or say `insecure = true` where the network is trusted",
-                self.listen
-            ));
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            messages.push("`tls_certificate` and `tls_key` go together: give both".to_owned());
         }
+        if self.tls_client_ca.is_some() && self.tls_certificate.is_none() {
+            messages.push("`tls_client_ca` needs `tls_certificate` and `tls_key`".to_owned());
+        }
+        messages.extend(exposure(self.listen, self.exposure()).err());
         messages.into_iter().map(Fault::of_all).collect()
     }
 
@@ -140,6 +161,10 @@ impl Config {
             "connections_max" => self.connections_max = Some(count(value)?),
             "local" => self.local = networks(value)?,
             "enable_conntrack_accounting" => self.enable_conntrack_accounting = flag(value)?,
+            "token_file" => self.token_file = Some(PathBuf::from(text(value)?)),
+            "tls_certificate" => self.tls_certificate = Some(PathBuf::from(text(value)?)),
+            "tls_key" => self.tls_key = Some(PathBuf::from(text(value)?)),
+            "tls_client_ca" => self.tls_client_ca = Some(PathBuf::from(text(value)?)),
             "insecure" => self.insecure = flag(value)?,
             _ => return Err(format!("unknown key; the keys are {KEYS}")),
         }
@@ -148,7 +173,8 @@ impl Config {
 }
 
 const KEYS: &str = "node, interval, listen, source, state_dir, keep, edges_max, connections_max, \
-                    local, enable_conntrack_accounting, insecure";
+                    local, enable_conntrack_accounting, token_file, tls_certificate, tls_key, \
+                    tls_client_ca, insecure";
 
 fn networks(value: &DeValue<'_>) -> Parsed<Vec<Cidr>> {
     let array = value.as_array().ok_or_else(|| "expected `[\"10.1.1.0/24\"]`".to_owned())?;
@@ -177,7 +203,7 @@ mod tests {
         assert_eq!(config, expected);
         let commented = example.replace("# ", "");
         let lines = commented.lines().filter(|line| line.contains(" = "));
-        for key in KEYS.split(", ") {
+        for key in KEYS.split(", ").map(str::trim) {
             assert!(lines.clone().any(|line| line.starts_with(key.trim())), "{key} is not shown");
         }
     }
@@ -203,7 +229,14 @@ mod tests {
 
     #[test]
     fn listening_beyond_loopback_needs_a_word() {
-        assert!(faults("listen = \"0.0.0.0:4000\"").contains("`insecure = true`"));
+        let open = "listen = \"0.0.0.0:4000\"\n";
+        assert!(faults(open).contains("`insecure = true`"));
+        let half = format!("{open}token_file = \"/t\"");
+        assert!(faults(&half).contains("lacks TLS"), "{}", faults(&half));
+        let whole = format!("{half}\ntls_certificate = \"/c\"\ntls_key = \"/k\"");
+        assert!(Config::parse(&whole, None).is_ok());
+        assert!(faults("tls_key = \"/k\"").contains("go together"));
+        assert!(faults("tls_client_ca = \"/k\"").contains("needs `tls_certificate`"));
         assert!(Config::parse("listen = \"0.0.0.0:4000\"\ninsecure = true", None).is_ok());
         assert!(faults("interval = \"1ms\"\nkeep = \"0s\"").lines().count() == 2);
     }

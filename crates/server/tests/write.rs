@@ -1,5 +1,12 @@
 //! `/write` and `/api/v2/write` over a real connection. Statuses and bodies are those of InfluxDB 1.6.7 unless a
 //! comment says why not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_wrap,
+    reason = "tests may fail loudly; clippy.toml exempts test functions but not their helpers"
+)]
 
 mod support;
 

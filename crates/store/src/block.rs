@@ -57,6 +57,18 @@ impl Column {
         if self.validity.is_valid(row) { self.values.get(row) } else { None }
     }
 
+    /// Adds this row of a column of the same type, or a row without a value. Texts stay shared.
+    pub(crate) fn push_from(&mut self, from: Option<(&Self, usize)>) {
+        if let (Values::String(values), Some((Self { values: Values::String(texts), .. }, row))) =
+            (&mut self.values, from)
+        {
+            values.push(texts.get(row).map(Arc::clone).unwrap_or_default());
+            self.validity.push(values.len() - 1, true);
+        } else {
+            self.push(from.and_then(|(column, row)| column.get(row)));
+        }
+    }
+
     fn reset(&mut self, kind: FieldType) {
         self.validity = Validity::All;
         self.values.reset(kind);

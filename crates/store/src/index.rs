@@ -88,6 +88,13 @@ impl Index {
             .ok_or(Error::TooManySeries)
     }
 
+    /// Makes sure that no new series gets this id.
+    pub(crate) fn reserve(&mut self, id: SeriesId) {
+        if self.series.len() <= id.index() {
+            self.series.resize(id.index() + 1, None);
+        }
+    }
+
     /// The id of this measurement, or the one that it would get.
     pub(crate) fn measurement_id(&self, name: &str) -> MeasurementId {
         let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
@@ -95,8 +102,13 @@ impl Index {
     }
 
     /// Adds the series under this id, which is beyond any that was given out.
-    pub(crate) fn insert(&mut self, id: SeriesId, name: &str, tags: &[(&str, &str)]) {
-        let measurement = self.measurement_id(name);
+    pub(crate) fn insert(
+        &mut self,
+        id: SeriesId,
+        measurement: MeasurementId,
+        name: &str,
+        tags: &[(&str, &str)],
+    ) {
         let name = self.insert_measurement(measurement, name);
         let symbols = &mut self.symbols;
         let numbered: Arc<[_]> =
@@ -126,6 +138,7 @@ impl Index {
             return Arc::clone(&entry.name);
         }
         let name: Arc<str> = name.into();
+        self.names.resize(id.0 as usize, Arc::default());
         self.names.push(Arc::clone(&name));
         let entry = MeasurementEntry {
             id,
@@ -183,6 +196,12 @@ impl Index {
     /// The name of a measurement that is or was.
     pub(crate) fn measurement_name(&self, id: MeasurementId) -> &str {
         self.names.get(id.0 as usize).map_or("", |name| name)
+    }
+
+    /// Whether the measurement has series.
+    pub(crate) fn has_measurement(&self, id: MeasurementId) -> bool {
+        let entry = self.measurements.get(self.measurement_name(id));
+        entry.is_some_and(|entry| entry.id == id)
     }
 
     /// How many series there are.

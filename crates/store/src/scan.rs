@@ -1,11 +1,14 @@
 //! Reading rows: series after series, chunk after chunk.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
 use crate::block::Block;
 use crate::database::PolicyData;
+use crate::memtable::HeadRows;
+use crate::piece::{self, Group, Piece};
 use crate::summary::Summary;
 use crate::{Error, FieldId, SeriesId, TimeRange};
 
@@ -53,8 +56,9 @@ pub struct Scan {
     series: roaring::bitmap::IntoIter,
     fields: Arc<[FieldId]>,
     range: TimeRange,
-    /// What is left of the current series.
-    chunk: Option<Chunk>,
+    order: Order,
+    /// What is left of the current series, in the order of time.
+    groups: VecDeque<Group>,
 }
 
 impl Scan {
@@ -64,11 +68,12 @@ impl Scan {
             series: request.series.clone().into_iter(),
             fields: request.fields.into(),
             range: request.range,
-            chunk: None,
+            order: request.order,
+            groups: VecDeque::new(),
         }
     }
 
-    /// Goes on to the next series that has rows. What was left of the current one is passed over.
+    /// Goes on to the next series that may have rows. What was left of the current one is passed over.
     ///
     /// # Errors
     ///
@@ -76,14 +81,16 @@ impl Scan {
     pub fn next_series(&mut self) -> Result<Option<SeriesId>, Error> {
         for id in self.series.by_ref() {
             let series = SeriesId::new(id);
-            let mut block = Block::default();
-            self.data.heads.read().read(series, self.range, &self.fields, &mut block);
-            if block.rows() > 0 {
-                self.chunk = Some(Chunk { block });
+            let mut pieces = Vec::new();
+            HeadRows::of(&self.data.heads, series, self.range, |rows| {
+                pieces.push(Piece::Head(rows))
+            });
+            if !pieces.is_empty() {
+                self.groups = piece::group(pieces).into();
                 return Ok(Some(series));
             }
         }
-        self.chunk = None;
+        self.groups.clear();
         Ok(None)
     }
 
@@ -93,28 +100,36 @@ impl Scan {
     ///
     /// The disk failed, or what is on it is damaged.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, Error> {
-        Ok(self.chunk.take())
+        let group = match self.order {
+            Order::Ascending => self.groups.pop_front(),
+            Order::Descending => self.groups.pop_back(),
+        };
+        let (range, fields) = (self.range, &self.fields);
+        Ok(group.map(|group| Chunk { group, range, fields: Arc::clone(fields) }))
     }
 }
 
 /// Rows of one series that lie together in time.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Chunk {
-    block: Block,
+    group: Group,
+    range: TimeRange,
+    fields: Arc<[FieldId]>,
 }
 
 impl Chunk {
     /// A range outside of which it has no rows.
     #[must_use]
     pub fn range(&self) -> TimeRange {
-        let first = self.block.times.first().copied().unwrap_or(0);
-        TimeRange { first, last: self.block.times.last().copied().unwrap_or(first) }
+        let span = self.group.span;
+        TimeRange { first: span.first.max(self.range.first), last: span.last.min(self.range.last) }
     }
 
-    /// At most how many rows it has; exactly so many, if it has summaries.
+    /// At most how many rows it has; exactly so many, if it has summaries. There may be none, since a
+    /// row that has none of the fields isn't read.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.block.rows()
+        self.group.pieces.iter().map(Piece::rows).sum()
     }
 
     /// What is known of the `field`th field that was asked for without decoding. `None` where that
@@ -124,13 +139,12 @@ impl Chunk {
         None
     }
 
-    /// Fills the block with the chunk's rows.
+    /// Fills the block with the chunk's rows of the range that have one of the fields.
     ///
     /// # Errors
     ///
     /// The chunk is damaged.
     pub fn decode(&self, block: &mut Block) -> Result<(), Error> {
-        block.clone_from(&self.block);
-        Ok(())
+        self.group.decode(self.range, &self.fields, block)
     }
 }

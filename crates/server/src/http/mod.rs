@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::header::ALLOW;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -38,7 +39,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/ping", get(ping::ping).head(ping::ping))
         .route("/status", get(ping::status).head(ping::status))
         .route("/write", post(write::write).merge(options(preflight)))
-        .route("/query", get(query::get).post(query::post).merge(options(preflight)))
+        .route("/query", get(query::get).post(query::post).head(no_head).merge(options(preflight)))
         .route("/api/v2/write", post(write_v2::write).merge(options(preflight)))
         .route("/health", get(ping::health))
         .route("/metrics", get(metrics::metrics))
@@ -62,6 +63,11 @@ async fn not_found() -> Response {
 
 async fn method_not_allowed(_: Method) -> Response {
     (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n").into_response()
+}
+
+/// Where `GET` is served, `HEAD` is too, unless it is refused: a query's rows are its point.
+async fn no_head() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, POST, OPTIONS")]).into_response()
 }
 
 async fn versions(request: Request, next: Next) -> Response {

@@ -14,8 +14,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 pub(super) async fn layer(request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let given = [X_REQUEST_ID, REQUEST_ID].into_iter().filter_map(|name| headers.get(name));
-    let id = given.filter(|value| !value.is_empty()).cloned().next().or_else(make);
+    let mut given = [X_REQUEST_ID, REQUEST_ID].into_iter().filter_map(|name| headers.get(name));
+    let id = given.find(|value| !value.is_empty()).cloned().or_else(make);
     let mut response = next.run(request).await;
     if let Some(id) = id {
         response.headers_mut().insert(X_REQUEST_ID, id.clone());

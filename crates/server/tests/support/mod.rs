@@ -1,6 +1,5 @@
 //! A server on a port of loopback, and a client that shows all of an answer.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

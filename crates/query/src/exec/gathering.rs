@@ -1,0 +1,394 @@
+//! What calls gather while a level's sources are read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use svcflow_store::{Order, TimeRange};
+
+use super::calls::{aggregate_name, tags_with, unsupported};
+use super::lanes::Lanes;
+use super::node::Query;
+use super::scan::{Flow, Leaf, SeriesRows};
+use super::source::{Stream, Wanted, merge_streams};
+use crate::kernel::accumulate::{Accumulator, Run};
+use crate::kernel::buckets::Buckets;
+use crate::kernel::integral::integral;
+use crate::kernel::points::Points;
+use crate::kernel::windows;
+use crate::plan::{Aggregate, CallPlan, Kind, Level, MIN_TIME, Mapped};
+use crate::{Column, QueryError};
+
+/// A call that is to be worked out.
+pub(super) struct Work<'a> {
+    /// Its number among the level's.
+    pub(super) at: usize,
+    pub(super) call: &'a CallPlan,
+    /// Inputs that stand beside its values.
+    pub(super) beside: &'a [usize],
+    pub(super) buckets: Buckets,
+}
+
+/// Calls that look at the same range, and what they have gathered.
+pub(super) struct Gathering<'a, 'q> {
+    query: &'q Query<'q>,
+    level: &'a Level,
+    selector: bool,
+    gathered: Vec<Gathered<'a>>,
+}
+
+struct Gathered<'a> {
+    work: Work<'a>,
+    kind: Kind,
+    store: Store,
+}
+
+enum Store {
+    /// Of parts: what was made of each series' rows.
+    Parts(BTreeMap<u32, Accumulator>),
+    /// Of rows: all of them, of each source.
+    Rows { streams: Vec<Stream>, finer: Option<Lanes> },
+}
+
+impl<'a, 'q> Gathering<'a, 'q> {
+    pub(super) fn new(
+        query: &'q Query<'q>,
+        level: &'a Level,
+        works: Vec<Work<'a>>,
+        selector: bool,
+    ) -> Self {
+        let gathered = works.into_iter().map(|work| {
+            let kind = level.inputs.get(work.call.input).and_then(|input| input.kind);
+            let kind = kind.unwrap_or(Kind::Float);
+            let parts = work.call.aggregate.as_ref().is_some_and(|aggregate| {
+                Accumulator::new(aggregate, kind, &[]).is_some()
+            });
+            let store = match &work.call.aggregate {
+                _ if parts => Store::Parts(BTreeMap::new()),
+                Some(Aggregate::Top { tags, .. }) if !tags.is_empty() => {
+                    let by = tags_with(&level.group_by, tags);
+                    let finer = Some(Lanes::new(&by, &Arc::from([])));
+                    Store::Rows { streams: Vec::new(), finer }
+                }
+                _ => Store::Rows { streams: Vec::new(), finer: None },
+            };
+            Gathered { work, kind, store }
+        });
+        Self { query, level, selector, gathered: gathered.collect() }
+    }
+
+    fn beside_kinds(level: &Level, beside: &[usize]) -> Vec<Kind> {
+        let kind = |at: &usize| level.inputs.get(*at).and_then(|input| input.kind);
+        beside.iter().map(|at| kind(at).unwrap_or(Kind::Float)).collect()
+    }
+
+    /// Reads stored series.
+    pub(super) fn leaf(
+        &mut self,
+        leaf: &Leaf<'_>,
+        series: &[u32],
+        range: TimeRange,
+        lanes: &mut Lanes,
+    ) -> Result<(), QueryError> {
+        for gathered in &mut self.gathered {
+            gathered.check(leaf, series)?;
+            if let Store::Rows { streams, finer } = &mut gathered.store {
+                let columns = columns(&gathered.work);
+                let driver = Some(gathered.work.call.input);
+                let wanted =
+                    Wanted { driver, columns: &columns, beside: 1, enough: usize::MAX };
+                if !leaf.has(gathered.work.call.input) {
+                    continue;
+                }
+                let lanes = finer.as_mut().unwrap_or(lanes);
+                streams.push(self.query.leaf_rows(leaf, series, range, &wanted, lanes)?);
+            }
+        }
+        if self.gathered.iter().any(|it| matches!(it.store, Store::Parts(_))) {
+            self.parts(leaf, series, range, lanes)?;
+        }
+        Ok(())
+    }
+
+    /// Makes parts of stored series, one after the other.
+    fn parts(
+        &mut self,
+        leaf: &Leaf<'_>,
+        series: &[u32],
+        range: TimeRange,
+        lanes: &mut Lanes,
+    ) -> Result<(), QueryError> {
+        let level = self.level;
+        let mut current: Option<(u32, Vec<Option<Accumulator>>)> = None;
+        let mut held = self.query.budget.hold();
+        leaf.scan(series, range, Order::Ascending, self.query.budget, &mut |rows| {
+            if current.as_ref().is_none_or(|(series, _)| *series != rows.series) {
+                if let Some((series, made)) = current.take() {
+                    let lane = lanes.of_series(leaf.table, series);
+                    held.add(end_series(&mut self.gathered, made, lane))?;
+                }
+                let start = |it: &Gathered<'_>| it.accumulator(level);
+                current = Some((rows.series, self.gathered.iter().map(start).collect()));
+            }
+            if let Some((_, made)) = &mut current {
+                add_block(&self.gathered, made, rows);
+            }
+            Ok(Flow::More)
+        })?;
+        if let Some((series, made)) = current {
+            let lane = lanes.of_series(leaf.table, series);
+            held.add(end_series(&mut self.gathered, made, lane))?;
+        }
+        Ok(())
+    }
+
+    /// Takes the rows of a level within.
+    pub(super) fn stream(&mut self, stream: &Stream, map: &[Mapped]) {
+        for gathered in &mut self.gathered {
+            if map.get(gathered.work.call.input) == Some(&Mapped::Nothing) {
+                continue;
+            }
+            let picked = stream.select(&columns(&gathered.work));
+            let points = picked.into_points().valid();
+            match &mut gathered.store {
+                Store::Parts(lanes) => {
+                    let kinds = Self::beside_kinds(self.level, gathered.work.beside);
+                    let aggregate = gathered.work.call.aggregate.as_ref();
+                    let made = aggregate.and_then(|aggregate| {
+                        Accumulator::new(aggregate, gathered.kind, &kinds)
+                    });
+                    let Some(empty) = made else { continue };
+                    add_points(lanes, &points, &gathered.work.buckets, &empty);
+                }
+                Store::Rows { streams, .. } => streams.push(Stream::from_points(points)),
+            }
+        }
+    }
+
+    /// Works the aggregates out. Series get the numbers that say their order.
+    pub(super) fn finish(
+        self,
+        places: &[u32],
+        single: bool,
+        seed: u64,
+    ) -> Result<Vec<(usize, Points)>, QueryError> {
+        let (level, selector) = (self.level, self.selector);
+        let finished = self.gathered.into_iter().map(|gathered| {
+            let at = gathered.work.at;
+            Ok((at, gathered.finish(level, places, single, selector, seed)?))
+        });
+        finished.collect()
+    }
+}
+
+/// The inputs that a call needs: what it works on, and what stands beside its values.
+fn columns(work: &Work<'_>) -> Vec<usize> {
+    std::iter::once(work.call.input).chain(work.beside.iter().copied()).collect()
+}
+
+fn add_block(gathered: &[Gathered<'_>], made: &mut [Option<Accumulator>], rows: &mut SeriesRows) {
+    let mut runs: Vec<Run> = Vec::new();
+    for (gathered, made) in gathered.iter().zip(made) {
+        let Some(made) = made else { continue };
+        let Some(column) = rows.columns.get(gathered.work.call.input) else { continue };
+        if runs.is_empty() {
+            let buckets = &gathered.work.buckets;
+            buckets.runs(&rows.times, |start, run| runs.push((start, run)));
+        }
+        let beside = gathered.work.beside.iter().filter_map(|at| rows.columns.get(*at));
+        made.block(&rows.times, column, &runs, &beside.collect::<Vec<_>>());
+    }
+}
+
+fn end_series(
+    gathered: &mut [Gathered<'_>],
+    made: Vec<Option<Accumulator>>,
+    lane: u32,
+) -> usize {
+    let mut bytes = 0;
+    for (gathered, made) in gathered.iter_mut().zip(made) {
+        let (Store::Parts(lanes), Some(mut made)) = (&mut gathered.store, made) else { continue };
+        match lanes.entry(lane) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                bytes += made.bytes();
+                entry.insert(made);
+            }
+            std::collections::btree_map::Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                let before = known.bytes();
+                known.end_series();
+                made.end_series();
+                known.merge(made);
+                bytes += known.bytes().saturating_sub(before);
+            }
+        }
+    }
+    bytes
+}
+
+/// Adds points of a level within, which are of one source.
+fn add_points(
+    lanes: &mut BTreeMap<u32, Accumulator>,
+    points: &Points,
+    buckets: &Buckets,
+    empty: &Accumulator,
+) {
+    for (lane, rows) in (0_u32..).zip(points.by_lane()) {
+        if rows.is_empty() {
+            continue;
+        }
+        let picked;
+        let those = if rows.len() == points.len() {
+            points
+        } else {
+            picked = points.pick(&rows);
+            &picked
+        };
+        let mut runs: Vec<Run> = Vec::new();
+        buckets.runs(&those.times, |start, run| runs.push((start, run)));
+        let mut made = empty.clone();
+        made.block(&those.times, &those.column, &runs, &those.beside.iter().collect::<Vec<_>>());
+        match lanes.entry(lane) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(made);
+            }
+            std::collections::btree_map::Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                known.end_series();
+                made.end_series();
+                known.merge(made);
+            }
+        }
+    }
+}
+
+impl Gathered<'_> {
+    /// Whether the function goes with the type, once there are series of it.
+    fn check(&self, leaf: &Leaf<'_>, series: &[u32]) -> Result<(), QueryError> {
+        if series.is_empty() || !leaf.has(self.work.call.input) {
+            return Ok(());
+        }
+        let Some(aggregate) = &self.work.call.aggregate else { return Ok(()) };
+        let numbers = matches!(self.kind, Kind::Float | Kind::Integer);
+        let fits = match aggregate {
+            Aggregate::Count
+            | Aggregate::CountDistinct
+            | Aggregate::First
+            | Aggregate::Last
+            | Aggregate::Mode
+            | Aggregate::Distinct
+            | Aggregate::Sample(_) => true,
+            Aggregate::Min | Aggregate::Max => numbers || self.kind == Kind::Boolean,
+            _ => numbers,
+        };
+        if fits { Ok(()) } else { Err(unsupported(aggregate_name(aggregate), Some(self.kind))) }
+    }
+
+    fn accumulator(&self, level: &Level) -> Option<Accumulator> {
+        let Store::Parts(_) = self.store else { return None };
+        let kinds = Gathering::beside_kinds(level, self.work.beside);
+        Accumulator::new(self.work.call.aggregate.as_ref()?, self.kind, &kinds)
+    }
+
+    fn finish(
+        self,
+        level: &Level,
+        places: &[u32],
+        single: bool,
+        selector: bool,
+        seed: u64,
+    ) -> Result<Points, QueryError> {
+        let keep_times = selector && level.interval.is_none();
+        match self.store {
+            Store::Parts(lanes) => {
+                let points = super::parts::points_of(lanes, places, single, keep_times);
+                Ok(super::parts::ordered(points, level.ascending))
+            }
+            Store::Rows { streams, finer } => {
+                let stream = merge_streams(streams, 1, level.ascending);
+                let mut points = stream.into_points();
+                let (aggregate, buckets) = (self.work.call.aggregate.as_ref(), &self.work.buckets);
+                if let Some(finer) = finer {
+                    points = coarser(aggregate, points, buckets, &finer, level, seed);
+                } else {
+                    points.number(places, single);
+                }
+                let Some(aggregate) = aggregate else { return Ok(points) };
+                of_rows(aggregate, points, buckets, level, keep_times, seed)
+                    .ok_or_else(|| unsupported(aggregate_name(aggregate), Some(self.kind)))
+            }
+        }
+    }
+}
+
+/// The greatest (or the least) value of each finer series, those of which `top` (or `bottom`) picks.
+fn coarser(
+    aggregate: Option<&Aggregate>,
+    mut points: Points,
+    buckets: &Buckets,
+    finer: &Lanes,
+    level: &Level,
+    seed: u64,
+) -> Points {
+    let (keys, places) = finer.sorted();
+    points.number(&places, false);
+    let Some(Aggregate::Top { tags, least, .. }) = aggregate else { return points };
+    let one = Aggregate::Top { count: 1, tags: Vec::new(), least: *least };
+    let Some(mut best) = windows::aggregate(&one, &points, buckets, true, seed) else {
+        return points;
+    };
+    let mut lanes = Lanes::new(&level.group_by, &level.dimensions);
+    let by = tags_with(&level.group_by, tags);
+    let numbers: Vec<u32> = keys.iter().map(|key| lanes.of_key(key, &by)).collect();
+    let single = lanes.is_single();
+    let (_, places) = lanes.sorted();
+    best.number(&numbers, false);
+    best.number(&places, single);
+    best
+}
+
+fn of_rows(
+    aggregate: &Aggregate,
+    points: Points,
+    buckets: &Buckets,
+    level: &Level,
+    keep_times: bool,
+    seed: u64,
+) -> Option<Points> {
+    if let Aggregate::Integral { unit } = aggregate {
+        return integral(&points, buckets, *unit, level.ascending);
+    }
+    let own_times = matches!(aggregate, Aggregate::Sample(_) | Aggregate::Top { .. });
+    let keep = own_times || (keep_times && matches!(aggregate, Aggregate::Percentile(_)));
+    let mut made = windows::aggregate(aggregate, &points, buckets, keep, seed)?;
+    if !keep {
+        super::parts::from_zero(&mut made.times, MIN_TIME);
+    }
+    Some(made)
+}
+
+impl Points {
+    /// Gives series the numbers that say their order.
+    fn number(&mut self, places: &[u32], single: bool) {
+        if single {
+            self.lanes = Vec::new();
+            return;
+        }
+        for lane in &mut self.lanes {
+            *lane = places.get(*lane as usize).copied().unwrap_or(0);
+        }
+    }
+}
+
+impl Stream {
+    /// The first column, with the others beside it.
+    fn into_points(self) -> Points {
+        let mut columns = self.columns.into_iter();
+        let column = columns.next().unwrap_or_else(|| Column::nulls(Kind::Float, 0));
+        Points { times: self.times, column, beside: columns.collect(), lanes: self.lanes }
+    }
+
+    fn from_points(points: Points) -> Self {
+        let columns = std::iter::once(points.column).chain(points.beside).collect();
+        Self { times: points.times, columns, lanes: points.lanes }
+    }
+}

@@ -1,0 +1,107 @@
+//! A plan tied to what is stored: each place where it reads a measurement has its series.
+
+use std::sync::Arc;
+
+use svcflow_store::TimeRange;
+
+use super::budget::Budget;
+use super::groups::{Groups, Place, group};
+use super::scan::Leaf;
+use super::tables::StoredTable;
+use crate::QueryError;
+use crate::plan::{Level, LevelSource, MAX_TIME, MIN_TIME, Mapped};
+
+/// A level and where its rows come from.
+pub(crate) struct Node<'a> {
+    pub(crate) level: &'a Level,
+    pub(crate) sources: Vec<NodeSource<'a>>,
+}
+
+/// Where rows come from.
+pub(crate) enum NodeSource<'a> {
+    /// This one of [`Query::leaves`].
+    Leaf(usize),
+    Inner { node: Box<Node<'a>>, map: &'a [Mapped] },
+}
+
+/// A query about to be run.
+pub(crate) struct Query<'a> {
+    pub(crate) root: Node<'a>,
+    pub(crate) leaves: Vec<Leaf<'a>>,
+    pub(crate) groups: Groups,
+    pub(crate) budget: &'a Budget<'a>,
+    /// What random choices begin with.
+    pub(crate) seed: u64,
+}
+
+impl<'a> Query<'a> {
+    pub(crate) fn new(
+        level: &'a Level,
+        tables: &'a [StoredTable],
+        budget: &'a Budget<'a>,
+        seed: u64,
+    ) -> Result<Self, QueryError> {
+        let mut leaves = Vec::new();
+        let root = node(level, tables, &mut leaves);
+        let series = leaves.iter().map(|leaf: &Leaf<'_>| leaf.selection.series.len()).sum();
+        budget.series(series)?;
+        let places: Vec<Place<'_>> = leaves
+            .iter()
+            .map(|leaf| Place {
+                table: leaf.table,
+                series: &leaf.selection.series,
+                limit: leaf.level.series_limit,
+                offset: leaf.level.series_offset,
+            })
+            .collect();
+        let mut groups = group(&places, &level.dimensions);
+        if !level.ascending {
+            groups.groups.reverse();
+        }
+        Ok(Self { root, leaves, groups, budget, seed })
+    }
+
+    /// The tags of a group, with their keys.
+    pub(crate) fn tags(&self, group: &super::groups::Group) -> (Arc<str>, Vec<(Arc<str>, Arc<str>)>) {
+        let keys = &self.root.level.dimensions;
+        let member = group.members().next();
+        let found = member.and_then(|members| {
+            let leaf = self.leaves.get(members.leaf)?;
+            let series = self.groups.series.get(members.leaf)?.get(members.range.start)?;
+            Some((leaf, *series))
+        });
+        let Some((leaf, series)) = found else { return (Arc::default(), Vec::new()) };
+        let values = super::groups::each_tag(leaf.table, series, keys, |value| Arc::from(value));
+        (Arc::clone(&leaf.table.table.name), keys.iter().cloned().zip(values).collect())
+    }
+}
+
+fn node<'a>(level: &'a Level, tables: &'a [StoredTable], leaves: &mut Vec<Leaf<'a>>) -> Node<'a> {
+    let mut sources = Vec::with_capacity(level.sources.len());
+    for source in &level.sources {
+        match source {
+            LevelSource::Table(table) => {
+                if let Some(stored) = tables.get(table.id) {
+                    sources.push(NodeSource::Leaf(leaves.len()));
+                    leaves.push(Leaf::new(stored, level));
+                }
+            }
+            LevelSource::Subquery { level, map } => {
+                let node = Box::new(node(level, tables, leaves));
+                sources.push(NodeSource::Inner { node, map });
+            }
+        }
+    }
+    Node { level, sources }
+}
+
+/// What a level reads, given what the one around it reads.
+pub(crate) fn range_of(level: &Level, around: TimeRange) -> TimeRange {
+    TimeRange {
+        first: level.bounds.min.unwrap_or(MIN_TIME).max(around.first),
+        last: level.bounds.max.unwrap_or(MAX_TIME).min(around.last),
+    }
+}
+
+/// All that InfluxDB knows.
+pub(crate) const EVERYTHING: TimeRange = TimeRange { first: MIN_TIME, last: MAX_TIME };
