@@ -233,9 +233,14 @@ impl Dice {
         if self.chance(20) {
             end += " ORDER BY time DESC";
         }
-        for (word, percent, most) in
-            [("LIMIT", 20, 10), ("OFFSET", 7, 3), ("SLIMIT", 10, 3), ("SOFFSET", 3, 2)]
-        {
+        if self.chance(25) {
+            end += &format!(" LIMIT {}", self.below(10) + 1);
+            // InfluxDB gives one row only where OFFSET stands alone.
+            if self.chance(40) {
+                end += &format!(" OFFSET {}", self.below(3) + 1);
+            }
+        }
+        for (word, percent, most) in [("SLIMIT", 10, 3), ("SOFFSET", 3, 2)] {
             if self.chance(percent) {
                 end += &format!(" {word} {}", self.below(most) + 1);
             }
