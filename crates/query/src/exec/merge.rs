@@ -42,13 +42,18 @@ pub(crate) fn merge(parts: &[Part<'_>], ascending: bool, shard: Option<i64>) -> 
 /// Nanoseconds from 0001-01-01, from which Go counts, to 1970-01-01.
 const GO_ZERO: i128 = 62_135_596_800_000_000_000;
 
+/// The beginning of the shard that an instant lies in.
+pub(crate) fn shard_of(time: i64, width: i64) -> i128 {
+    let time = i128::from(time);
+    time - (time + GO_ZERO).rem_euclid(i128::from(width.max(1)))
+}
+
 /// Where each part leaves the shard that the next row of all lies in.
 fn next_shard(parts: &[Part<'_>], from: &[usize], ascending: bool, width: i64) -> Vec<usize> {
     let next = parts.iter().zip(from).filter_map(|(part, from)| part.times.get(*from));
     let next = if ascending { next.min() } else { next.max() };
     let Some(next) = next else { return from.to_vec() };
-    let next = i128::from(*next);
-    let start = next - (next + GO_ZERO).rem_euclid(i128::from(width.max(1)));
+    let start = shard_of(*next, width);
     let end = start + i128::from(width);
     let inside = |time: &i64| {
         let time = i128::from(*time);
@@ -185,8 +190,9 @@ mod tests {
         let order = merged(&[&[0, 10], &[0, 10], &[0, 10], &[0, 20]], true, None);
         let parts: Vec<u32> = order.iter().map(|place| place.0).collect();
         assert_eq!(parts, [0, 3, 1, 2, 1, 2, 0, 3]);
-        let order = merged(&[&[10, 0], &[10, 0], &[10, 0], &[20, 0]], false, None);
-        let parts: Vec<u32> = order.iter().map(|place| place.0).collect();
+        // Backwards, the series come backwards, too.
+        let order = merged(&[&[20, 0], &[10, 0], &[10, 0], &[10, 0]], false, None);
+        let parts: Vec<u32> = order.iter().map(|place| 3 - place.0).collect();
         assert_eq!(parts, [3, 0, 2, 1, 2, 1, 0, 3]);
     }
 

@@ -4,6 +4,7 @@ use svcflow_store::TimeRange;
 
 use super::groups::Group;
 use super::lanes::Lanes;
+use super::merge::shard_of;
 use super::node::{Node, NodeSource, Query};
 use super::outputs::put_out;
 use super::rows::{Rows, page};
@@ -49,7 +50,11 @@ impl Query<'_> {
                     let series = self.series(group, *at);
                     let stream = self.leaf_rows(leaf, series, range, &wanted, &mut lanes)?;
                     // InfluxDB limits what it reads and what it puts out.
-                    if lanes.is_single() { stream } else { paged(stream, level, &lanes) }
+                    if lanes.is_single() {
+                        without_limit(stream, level, leaf.table.shard)
+                    } else {
+                        paged(stream, level, &lanes)
+                    }
                 }
                 NodeSource::Inner { node: inner, map } => {
                     self.inner_rows(node, inner, map, group, range, &mut lanes)?.select(columns)
@@ -68,6 +73,24 @@ fn enough(level: &Level, single: bool) -> usize {
         return usize::MAX;
     }
     usize::try_from(level.limit.saturating_add(level.offset)).unwrap_or(usize::MAX)
+}
+
+/// Of each shard InfluxDB reads a row beyond the limit at most, and an offset without a limit is a limit of
+/// none to it.
+fn without_limit(stream: Stream, level: &Level, shard: i64) -> Stream {
+    if level.limit > 0 || level.offset == 0 {
+        return stream;
+    }
+    let mut kept = Vec::new();
+    let mut seen = (0, 0);
+    for (row, time) in (0..).zip(&stream.times) {
+        let shard = shard_of(*time, shard);
+        seen = if seen.0 == shard { (shard, seen.1 + 1) } else { (shard, 1) };
+        if seen.1 <= level.offset + 1 {
+            kept.push(row);
+        }
+    }
+    stream.pick(&kept)
 }
 
 fn paged(stream: Stream, level: &Level, lanes: &Lanes) -> Stream {

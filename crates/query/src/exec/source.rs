@@ -153,6 +153,9 @@ fn together(
         return Stream { times: part.times, columns: part.columns, lanes };
     }
     parts.sort_by_cached_key(|part| series_key(leaf, part.series));
+    if !leaf.level.ascending {
+        parts.reverse();
+    }
     let views: Vec<Part<'_>> = parts
         .iter()
         .map(|part| Part {
