@@ -57,18 +57,31 @@ impl Program {
     /// # Errors
     /// Fails where the program can't be run, ends, or doesn't answer within half a minute.
     pub fn start(&self) -> Result<Server> {
+        self.start_with(&[])
+    }
+
+    /// Starts the program as on a machine with this many cores. influxd splits series between cores, and where two of them
+    /// tie, the winner depends on how many there are.
+    ///
+    /// # Errors
+    /// As [`Program::start`].
+    pub fn start_on_cores(&self, cores: usize) -> Result<Server> {
+        self.start_with(&[("GOMAXPROCS", cores.to_string())])
+    }
+
+    fn start_with(&self, environment: &[(&str, String)]) -> Result<Server> {
         // Between finding a free port and binding it, another process may take it: then try the next.
-        let mut last = self.start_once();
+        let mut last = self.start_once(environment);
         for _ in 0..2 {
             if last.is_ok() {
                 break;
             }
-            last = self.start_once();
+            last = self.start_once(environment);
         }
         last
     }
 
-    fn start_once(&self) -> Result<Server> {
+    fn start_once(&self, environment: &[(&str, String)]) -> Result<Server> {
         let folder = tempfile::tempdir().map_err(Error::file("making", std::env::temp_dir()))?;
         let address = free_address().map_err(|error| self.fault(error.to_string()))?;
         let log = folder.path().join("log");
@@ -76,6 +89,7 @@ impl Program {
         let errors = output.try_clone().map_err(Error::file("creating", &log))?;
         let mut command = self.command(&address, folder.path())?;
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         let child = command.spawn().map_err(|error| self.fault(error.to_string()))?;
         let mut server = Server { base: format!("http://{address}"), child, folder };
         server.wait().map_err(|fault| self.fault(fault))?;
