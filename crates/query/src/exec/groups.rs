@@ -182,7 +182,9 @@ fn ranks(place: &Place<'_>, ids: &[u32], by: &[Arc<str>]) -> Vec<Rank> {
         ids.iter().map(|id| Rank::Texts(tags_of(place.table, *id, by))).collect()
     };
     // Numbering the values of a tag looks at all of them, which doesn't pay for a few series.
-    if ids.len() < 64 && ids.len() * 8 < usize::try_from(measurement.series_all().len()).unwrap_or(0) {
+    if ids.len() < 64
+        && ids.len() * 8 < usize::try_from(measurement.series_all().len()).unwrap_or(0)
+    {
         return texts();
     }
     let (Some(least), Some(most)) = (ids.first(), ids.last()) else { return Vec::new() };
