@@ -38,9 +38,7 @@ impl Engine {
         let bounded = deadline.map(|deadline| cancel.until(deadline));
         let budget = Budget::new(&self.limits, bounded.as_ref().unwrap_or(cancel));
         match statement {
-            Statement::Select(statement) => {
-                select(&self.store, statement, session, &budget, sink)
-            }
+            Statement::Select(statement) => select(&self.store, statement, session, &budget, sink),
             _ => Err(QueryError::NotImplemented("not implemented yet".into())),
         }
     }

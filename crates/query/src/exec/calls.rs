@@ -169,7 +169,7 @@ pub(super) fn unsupported(function: &str, kind: Option<Kind>) -> QueryError {
     QueryError::Invalid(text)
 }
 
-const fn transform_name(function: &Transform) -> &'static str {
+pub(super) const fn transform_name(function: &Transform) -> &'static str {
     match function {
         Transform::Derivative { .. } => "derivative",
         Transform::Difference { .. } => "difference",

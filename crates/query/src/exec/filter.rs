@@ -132,7 +132,8 @@ impl Filter<'_> {
         let measurement = &self.table.measurement;
         let holds_for = |series: &u32| {
             let column = |at: usize| {
-                let value = self.tag(at).and_then(|tag| measurement.tag(SeriesId::new(*series), tag));
+                let value =
+                    self.tag(at).and_then(|tag| measurement.tag(SeriesId::new(*series), tag));
                 Column::same(&Arc::from(value.unwrap_or_default()), 1)
             };
             let columns: Vec<Column> = (0..self.inputs.len()).map(column).collect();

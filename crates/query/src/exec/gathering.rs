@@ -1,13 +1,16 @@
 //! What calls gather while a level's sources are read.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use svcflow_store::{Order, TimeRange};
 
-use super::calls::{aggregate_name, tags_with, unsupported};
+use super::calls::{aggregate_name, tags_with, transform_name, unsupported};
+use super::earliest::{OfSeries, two_at_the_end};
 use super::lanes::Lanes;
 use super::node::Query;
+use super::raw::limited_reading;
 use super::scan::{Flow, Leaf, SeriesRows};
 use super::source::{Stream, Wanted, merge_streams};
 use crate::kernel::accumulate::{Accumulator, Run};
@@ -15,7 +18,7 @@ use crate::kernel::buckets::Buckets;
 use crate::kernel::integral::integral;
 use crate::kernel::points::Points;
 use crate::kernel::windows;
-use crate::plan::{Aggregate, CallPlan, Kind, Level, MIN_TIME, Mapped};
+use crate::plan::{Aggregate, CallPlan, Kind, Level, MIN_TIME, Mapped, Transform};
 use crate::{Column, QueryError};
 
 /// A call that is to be worked out.
@@ -45,6 +48,8 @@ struct Gathered<'a> {
 enum Store {
     /// Of parts: what was made of each series' rows.
     Parts(BTreeMap<u32, Accumulator>),
+    /// Of parts that are only put together once all are there: see [`two_at_the_end`].
+    Ends(Vec<OfSeries>, BTreeMap<u32, Accumulator>),
     /// Of rows: all of them, of each source.
     Rows { streams: Vec<Stream>, finer: Option<Lanes> },
 }
@@ -59,10 +64,16 @@ impl<'a, 'q> Gathering<'a, 'q> {
         let gathered = works.into_iter().map(|work| {
             let kind = level.inputs.get(work.call.input).and_then(|input| input.kind);
             let kind = kind.unwrap_or(Kind::Float);
-            let parts = work.call.aggregate.as_ref().is_some_and(|aggregate| {
-                Accumulator::new(aggregate, kind, &[]).is_some()
-            });
+            let parts = work
+                .call
+                .aggregate
+                .as_ref()
+                .is_some_and(|aggregate| Accumulator::new(aggregate, kind, &[]).is_some());
+            let single = level.group_by == level.dimensions && level.interval.is_none();
             let store = match &work.call.aggregate {
+                Some(Aggregate::First | Aggregate::Last) if single => {
+                    Store::Ends(Vec::new(), BTreeMap::new())
+                }
                 _ if parts => Store::Parts(BTreeMap::new()),
                 Some(Aggregate::Top { tags, .. }) if !tags.is_empty() => {
                     let by = tags_with(&level.group_by, tags);
@@ -94,17 +105,31 @@ impl<'a, 'q> Gathering<'a, 'q> {
             if let Store::Rows { streams, finer } = &mut gathered.store {
                 let columns = columns(&gathered.work);
                 let driver = Some(gathered.work.call.input);
-                let wanted =
-                    Wanted { driver, columns: &columns, beside: 1, enough: usize::MAX };
+                let wanted = Wanted { driver, columns: &columns, beside: 1, enough: usize::MAX };
                 if !leaf.has(gathered.work.call.input) {
                     continue;
                 }
+                let top = matches!(gathered.work.call.aggregate, Some(Aggregate::Top { .. }));
+                let limited = top && finer.is_none();
                 let lanes = finer.as_mut().unwrap_or(lanes);
-                streams.push(self.query.leaf_rows(leaf, series, range, &wanted, lanes)?);
+                let stream = self.query.leaf_rows(leaf, series, range, &wanted, lanes)?;
+                // InfluxDB limits what these read, too.
+                streams.push(if limited {
+                    limited_reading(stream, self.level, lanes, leaf.table.shard)
+                } else {
+                    stream
+                });
             }
         }
-        if self.gathered.iter().any(|it| matches!(it.store, Store::Parts(_))) {
+        if self.gathered.iter().any(|it| !matches!(it.store, Store::Rows { .. })) {
             self.parts(leaf, series, range, lanes)?;
+        }
+        for gathered in &mut self.gathered {
+            if let Store::Ends(those, parts) = &mut gathered.store {
+                for one in two_at_the_end(leaf, std::mem::take(those)) {
+                    end_part(parts, one.made, lanes.of_series(leaf.table, one.series));
+                }
+            }
         }
         Ok(())
     }
@@ -124,7 +149,7 @@ impl<'a, 'q> Gathering<'a, 'q> {
             if current.as_ref().is_none_or(|(series, _)| *series != rows.series) {
                 if let Some((series, made)) = current.take() {
                     let lane = lanes.of_series(leaf.table, series);
-                    held.add(end_series(&mut self.gathered, made, lane))?;
+                    held.add(end_series(&mut self.gathered, made, series, lane))?;
                 }
                 let start = |it: &Gathered<'_>| it.accumulator(level);
                 current = Some((rows.series, self.gathered.iter().map(start).collect()));
@@ -136,7 +161,7 @@ impl<'a, 'q> Gathering<'a, 'q> {
         })?;
         if let Some((series, made)) = current {
             let lane = lanes.of_series(leaf.table, series);
-            held.add(end_series(&mut self.gathered, made, lane))?;
+            held.add(end_series(&mut self.gathered, made, series, lane))?;
         }
         Ok(())
     }
@@ -150,12 +175,11 @@ impl<'a, 'q> Gathering<'a, 'q> {
             let picked = stream.select(&columns(&gathered.work));
             let points = picked.into_points().valid();
             match &mut gathered.store {
-                Store::Parts(lanes) => {
+                Store::Parts(lanes) | Store::Ends(_, lanes) => {
                     let kinds = Self::beside_kinds(self.level, gathered.work.beside);
                     let aggregate = gathered.work.call.aggregate.as_ref();
-                    let made = aggregate.and_then(|aggregate| {
-                        Accumulator::new(aggregate, gathered.kind, &kinds)
-                    });
+                    let made = aggregate
+                        .and_then(|aggregate| Accumulator::new(aggregate, gathered.kind, &kinds));
                     let Some(empty) = made else { continue };
                     add_points(lanes, &points, &gathered.work.buckets, &empty);
                 }
@@ -202,27 +226,38 @@ fn add_block(gathered: &[Gathered<'_>], made: &mut [Option<Accumulator>], rows: 
 fn end_series(
     gathered: &mut [Gathered<'_>],
     made: Vec<Option<Accumulator>>,
+    series: u32,
     lane: u32,
 ) -> usize {
     let mut bytes = 0;
     for (gathered, made) in gathered.iter_mut().zip(made) {
-        let (Store::Parts(lanes), Some(mut made)) = (&mut gathered.store, made) else { continue };
-        match lanes.entry(lane) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                bytes += made.bytes();
-                entry.insert(made);
+        let Some(made) = made else { continue };
+        bytes += match &mut gathered.store {
+            Store::Parts(lanes) => end_part(lanes, made, lane),
+            Store::Ends(those, _) => {
+                let bytes = made.bytes();
+                those.push(OfSeries { series, made });
+                bytes
             }
-            std::collections::btree_map::Entry::Occupied(mut entry) => {
-                let known = entry.get_mut();
-                let before = known.bytes();
-                known.end_series();
-                made.end_series();
-                known.merge(made);
-                bytes += known.bytes().saturating_sub(before);
-            }
-        }
+            Store::Rows { .. } => 0,
+        };
     }
     bytes
+}
+
+/// Adds what was made of one series or of one source; says how much memory that takes.
+fn end_part(lanes: &mut BTreeMap<u32, Accumulator>, mut made: Accumulator, lane: u32) -> usize {
+    match lanes.entry(lane) {
+        Entry::Vacant(entry) => entry.insert(made).bytes(),
+        Entry::Occupied(mut entry) => {
+            let known = entry.get_mut();
+            let before = known.bytes();
+            known.end_series();
+            made.end_series();
+            known.merge(made);
+            known.bytes().saturating_sub(before)
+        }
+    }
 }
 
 /// Adds points of a level within, which are of one source.
@@ -247,17 +282,7 @@ fn add_points(
         buckets.runs(&those.times, |start, run| runs.push((start, run)));
         let mut made = empty.clone();
         made.block(&those.times, &those.column, &runs, &those.beside.iter().collect::<Vec<_>>());
-        match lanes.entry(lane) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(made);
-            }
-            std::collections::btree_map::Entry::Occupied(mut entry) => {
-                let known = entry.get_mut();
-                known.end_series();
-                made.end_series();
-                known.merge(made);
-            }
-        }
+        end_part(lanes, made, lane);
     }
 }
 
@@ -267,24 +292,27 @@ impl Gathered<'_> {
         if series.is_empty() || !leaf.has(self.work.call.input) {
             return Ok(());
         }
-        let Some(aggregate) = &self.work.call.aggregate else { return Ok(()) };
-        let numbers = matches!(self.kind, Kind::Float | Kind::Integer);
-        let fits = match aggregate {
-            Aggregate::Count
-            | Aggregate::CountDistinct
-            | Aggregate::First
-            | Aggregate::Last
-            | Aggregate::Mode
-            | Aggregate::Distinct
-            | Aggregate::Sample(_) => true,
-            Aggregate::Min | Aggregate::Max => numbers || self.kind == Kind::Boolean,
-            _ => numbers,
-        };
-        if fits { Ok(()) } else { Err(unsupported(aggregate_name(aggregate), Some(self.kind))) }
+        let mut kind = self.kind;
+        if let Some(aggregate) = &self.work.call.aggregate {
+            if !goes_with(aggregate, kind) {
+                return Err(unsupported(aggregate_name(aggregate), Some(kind)));
+            }
+            kind = kind_after(aggregate, kind);
+        }
+        for transform in &self.work.call.transforms {
+            let elapsed = matches!(transform, Transform::Elapsed { .. });
+            if !elapsed && !matches!(kind, Kind::Float | Kind::Integer) {
+                return Err(unsupported(transform_name(transform), Some(kind)));
+            }
+            kind = if elapsed { Kind::Integer } else { kind };
+        }
+        Ok(())
     }
 
     fn accumulator(&self, level: &Level) -> Option<Accumulator> {
-        let Store::Parts(_) = self.store else { return None };
+        if matches!(self.store, Store::Rows { .. }) {
+            return None;
+        }
         let kinds = Gathering::beside_kinds(level, self.work.beside);
         Accumulator::new(self.work.call.aggregate.as_ref()?, self.kind, &kinds)
     }
@@ -299,7 +327,7 @@ impl Gathered<'_> {
     ) -> Result<Points, QueryError> {
         let keep_times = selector && level.interval.is_none();
         match self.store {
-            Store::Parts(lanes) => {
+            Store::Parts(lanes) | Store::Ends(_, lanes) => {
                 let points = super::parts::points_of(lanes, places, single, keep_times);
                 Ok(super::parts::ordered(points, level.ascending))
             }
@@ -317,6 +345,32 @@ impl Gathered<'_> {
                     .ok_or_else(|| unsupported(aggregate_name(aggregate), Some(self.kind)))
             }
         }
+    }
+}
+
+fn goes_with(aggregate: &Aggregate, kind: Kind) -> bool {
+    let numbers = matches!(kind, Kind::Float | Kind::Integer);
+    match aggregate {
+        Aggregate::Count
+        | Aggregate::CountDistinct
+        | Aggregate::First
+        | Aggregate::Last
+        | Aggregate::Mode
+        | Aggregate::Distinct
+        | Aggregate::Sample(_) => true,
+        Aggregate::Min | Aggregate::Max => numbers || kind == Kind::Boolean,
+        _ => numbers,
+    }
+}
+
+/// The type of an aggregate's values.
+const fn kind_after(aggregate: &Aggregate, kind: Kind) -> Kind {
+    match aggregate {
+        Aggregate::Count | Aggregate::CountDistinct => Kind::Integer,
+        Aggregate::Mean | Aggregate::Median | Aggregate::Stddev | Aggregate::Integral { .. } => {
+            Kind::Float
+        }
+        _ => kind,
     }
 }
 

@@ -59,8 +59,8 @@ pub(crate) fn group(places: &[Place<'_>], by: &[Arc<str>]) -> Groups {
     let mut found: Vec<(usize, Vec<Range<usize>>)> = Vec::new();
     for (leaf, place) in places.iter().enumerate() {
         let (series, ranges) = group_place(place, by);
+        found.push((leaf, paged(place, by, &series, ranges)));
         all.series.push(series);
-        found.push((leaf, paged(ranges, place.limit, place.offset)));
     }
     found.retain(|(_, ranges)| !ranges.is_empty());
     let of = |leaf: usize, range: &Range<usize>| Members { leaf, range: range.clone() };
@@ -114,13 +114,33 @@ pub(crate) fn each_tag<T>(
     keys.iter().map(value).collect()
 }
 
-/// InfluxDB's `LimitTagSets`: an offset without a limit leaves nothing.
-fn paged(ranges: Vec<Range<usize>>, limit: u64, offset: u64) -> Vec<Range<usize>> {
-    if limit == 0 && offset == 0 {
+/// The groups that `SLIMIT` and `SOFFSET` leave, of which an offset without a limit leaves none (InfluxDB's
+/// `LimitTagSets`).
+fn paged(
+    place: &Place<'_>,
+    by: &[Arc<str>],
+    series: &[u32],
+    mut ranges: Vec<Range<usize>>,
+) -> Vec<Range<usize>> {
+    if place.limit == 0 && place.offset == 0 {
         return ranges;
     }
     let number = |it: u64| usize::try_from(it).unwrap_or(usize::MAX);
-    ranges.into_iter().skip(number(offset)).take(number(limit)).collect()
+    ranges.sort_by_cached_key(|range| {
+        series.get(range.start).map(|one| index_key(place.table, *one, by))
+    });
+    let mut kept: Vec<Range<usize>> =
+        ranges.into_iter().skip(number(place.offset)).take(number(place.limit)).collect();
+    kept.sort_by_key(|range| range.start);
+    kept
+}
+
+/// What InfluxDB's index sorts groups by: the keys of the tags that are there, and then their values.
+fn index_key(table: &StoredTable, series: u32, by: &[Arc<str>]) -> String {
+    let tags = table.measurement.tags(SeriesId::new(series));
+    let (keys, values): (Vec<&str>, Vec<&str>) =
+        tags.filter(|(key, _)| by.iter().any(|it| &**it == *key)).unzip();
+    keys.into_iter().chain(values).collect::<Vec<_>>().join("|")
 }
 
 /// The series of a place, those of a group together, and where the groups are; sorted by tags.
@@ -162,7 +182,9 @@ fn ranks(place: &Place<'_>, ids: &[u32], by: &[Arc<str>]) -> Vec<Rank> {
         ids.iter().map(|id| Rank::Texts(tags_of(place.table, *id, by))).collect()
     };
     // Numbering the values of a tag looks at all of them, which doesn't pay for a few series.
-    if ids.len() < 64 && ids.len() * 8 < usize::try_from(measurement.series_all().len()).unwrap_or(0) {
+    if ids.len() < 64
+        && ids.len() * 8 < usize::try_from(measurement.series_all().len()).unwrap_or(0)
+    {
         return texts();
     }
     let (Some(least), Some(most)) = (ids.first(), ids.last()) else { return Vec::new() };

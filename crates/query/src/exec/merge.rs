@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use crate::kernel::go_heap;
 use crate::{Column, Values};
 
 /// Rows of one series, in the order in which they are to be put together.
@@ -29,8 +30,7 @@ pub(crate) fn merge(parts: &[Part<'_>], ascending: bool, shard: Option<i64>) -> 
             None => parts.iter().map(|part| part.times.len()).collect(),
             Some(width) => next_shard(parts, &from, ascending, width),
         };
-        let mut heap = Heap::new(parts, ascending, &from, &to);
-        heap.drain(&mut merged);
+        merge_shard(parts, ascending, &from, &to, &mut merged);
         if from == to {
             break;
         }
@@ -42,13 +42,18 @@ pub(crate) fn merge(parts: &[Part<'_>], ascending: bool, shard: Option<i64>) -> 
 /// Nanoseconds from 0001-01-01, from which Go counts, to 1970-01-01.
 const GO_ZERO: i128 = 62_135_596_800_000_000_000;
 
+/// The beginning of the shard that an instant lies in.
+pub(crate) fn shard_of(time: i64, width: i64) -> i128 {
+    let time = i128::from(time);
+    time - (time + GO_ZERO).rem_euclid(i128::from(width.max(1)))
+}
+
 /// Where each part leaves the shard that the next row of all lies in.
 fn next_shard(parts: &[Part<'_>], from: &[usize], ascending: bool, width: i64) -> Vec<usize> {
     let next = parts.iter().zip(from).filter_map(|(part, from)| part.times.get(*from));
     let next = if ascending { next.min() } else { next.max() };
     let Some(next) = next else { return from.to_vec() };
-    let next = i128::from(*next);
-    let start = next - (next + GO_ZERO).rem_euclid(i128::from(width.max(1)));
+    let start = shard_of(*next, width);
     let end = start + i128::from(width);
     let inside = |time: &i64| {
         let time = i128::from(*time);
@@ -61,72 +66,30 @@ fn next_shard(parts: &[Part<'_>], from: &[usize], ascending: bool, width: i64) -
     parts.iter().zip(from).map(to).collect()
 }
 
-/// Go's `container/heap`, of parts by their next rows.
-struct Heap<'a> {
-    parts: &'a [Part<'a>],
+/// Puts rows of one shard together.
+fn merge_shard(
+    parts: &[Part<'_>],
     ascending: bool,
-    to: &'a [usize],
-    /// Parts, and their next rows.
-    items: Vec<(usize, usize)>,
-}
-
-impl<'a> Heap<'a> {
-    fn new(parts: &'a [Part<'a>], ascending: bool, from: &[usize], to: &'a [usize]) -> Self {
-        let items = from.iter().copied().enumerate();
-        let items = items.filter(|(part, row)| to.get(*part).is_some_and(|to| row < to)).collect();
-        let mut heap = Self { parts, ascending, to, items };
-        for at in (0..heap.items.len() / 2).rev() {
-            heap.down(at, heap.items.len());
-        }
-        heap
-    }
-
-    fn drain(&mut self, merged: &mut Vec<Place>) {
-        while let Some(last) = self.items.len().checked_sub(1) {
-            self.items.swap(0, last);
-            self.down(0, last);
-            let Some((part, row)) = self.items.pop() else { return };
-            let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
-            merged.push((number(part), number(row)));
-            if self.to.get(part).is_some_and(|to| row + 1 < *to) {
-                self.items.push((part, row + 1));
-                self.up(last);
-            }
-        }
-    }
-
-    fn up(&mut self, mut at: usize) {
-        while let Some(parent) = at.checked_sub(1).map(|it| it / 2) {
-            if !self.less(at, parent) {
-                break;
-            }
-            self.items.swap(parent, at);
-            at = parent;
-        }
-    }
-
-    fn down(&mut self, mut at: usize, count: usize) {
-        loop {
-            let left = 2 * at + 1;
-            if left >= count {
-                break;
-            }
-            let right = left + 1;
-            let child = if right < count && self.less(right, left) { right } else { left };
-            if !self.less(child, at) {
-                break;
-            }
-            self.items.swap(at, child);
-            at = child;
-        }
-    }
-
-    fn less(&self, a: usize, b: usize) -> bool {
-        let (Some(a), Some(b)) = (self.items.get(a), self.items.get(b)) else { return false };
-        let (Some(x), Some(y)) = (self.parts.get(a.0), self.parts.get(b.0)) else { return false };
+    from: &[usize],
+    to: &[usize],
+    merged: &mut Vec<Place>,
+) {
+    let less = |a: &(usize, usize), b: &(usize, usize)| {
+        let (Some(x), Some(y)) = (parts.get(a.0), parts.get(b.0)) else { return false };
         let order = x.times.get(a.1).cmp(&y.times.get(b.1));
         let order = order.then_with(|| by_texts(x.columns, a.1, y.columns, b.1));
-        if self.ascending { order == Ordering::Less } else { order == Ordering::Greater }
+        if ascending { order == Ordering::Less } else { order == Ordering::Greater }
+    };
+    let within = |(part, row): &(usize, usize)| to.get(*part).is_some_and(|to| row < to);
+    let mut heap: Vec<(usize, usize)> = from.iter().copied().enumerate().filter(within).collect();
+    go_heap::init(&mut heap, &less);
+    let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+    while let Some((part, row)) = go_heap::pop(&mut heap, &less) {
+        merged.push((number(part), number(row)));
+        if within(&(part, row + 1)) {
+            heap.push((part, row + 1));
+            go_heap::up(&mut heap, &less);
+        }
     }
 }
 
@@ -174,8 +137,7 @@ mod tests {
     use super::*;
 
     fn merged(parts: &[&[i64]], ascending: bool, shard: Option<i64>) -> Vec<Place> {
-        let parts: Vec<Part<'_>> =
-            parts.iter().map(|times| Part { times, columns: &[] }).collect();
+        let parts: Vec<Part<'_>> = parts.iter().map(|times| Part { times, columns: &[] }).collect();
         merge(&parts, ascending, shard)
     }
 
@@ -185,8 +147,9 @@ mod tests {
         let order = merged(&[&[0, 10], &[0, 10], &[0, 10], &[0, 20]], true, None);
         let parts: Vec<u32> = order.iter().map(|place| place.0).collect();
         assert_eq!(parts, [0, 3, 1, 2, 1, 2, 0, 3]);
-        let order = merged(&[&[10, 0], &[10, 0], &[10, 0], &[20, 0]], false, None);
-        let parts: Vec<u32> = order.iter().map(|place| place.0).collect();
+        // Backwards, the series come backwards, too.
+        let order = merged(&[&[20, 0], &[10, 0], &[10, 0], &[10, 0]], false, None);
+        let parts: Vec<u32> = order.iter().map(|place| 3 - place.0).collect();
         assert_eq!(parts, [3, 0, 2, 1, 2, 1, 0, 3]);
     }
 
@@ -208,8 +171,7 @@ mod tests {
     fn texts_decide_first() {
         let column = |text: &str| [Column::same(&text.into(), 1)];
         let (b, a) = (column("b"), column("a"));
-        let parts =
-            [Part { times: &[0], columns: &b }, Part { times: &[0], columns: &a }];
+        let parts = [Part { times: &[0], columns: &b }, Part { times: &[0], columns: &a }];
         assert_eq!(merge(&parts, true, None), [(1, 0), (0, 0)]);
     }
 }

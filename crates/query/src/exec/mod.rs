@@ -2,6 +2,7 @@
 
 mod budget;
 mod calls;
+mod earliest;
 mod filter;
 mod gathering;
 mod groups;

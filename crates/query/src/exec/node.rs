@@ -21,7 +21,10 @@ pub(crate) struct Node<'a> {
 pub(crate) enum NodeSource<'a> {
     /// This one of [`Query::leaves`].
     Leaf(usize),
-    Inner { node: Box<Node<'a>>, map: &'a [Mapped] },
+    Inner {
+        node: Box<Node<'a>>,
+        map: &'a [Mapped],
+    },
 }
 
 /// A query about to be run.
@@ -62,7 +65,10 @@ impl<'a> Query<'a> {
     }
 
     /// The tags of a group, with their keys.
-    pub(crate) fn tags(&self, group: &super::groups::Group) -> (Arc<str>, Vec<(Arc<str>, Arc<str>)>) {
+    pub(crate) fn tags(
+        &self,
+        group: &super::groups::Group,
+    ) -> (Arc<str>, Vec<(Arc<str>, Arc<str>)>) {
         let keys = &self.root.level.dimensions;
         let member = group.members().next();
         let found = member.and_then(|members| {

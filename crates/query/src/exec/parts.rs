@@ -119,7 +119,11 @@ const fn count_of(count: u64) -> f64 {
     count as f64
 }
 
-fn plain<S, T>(runs: Runs<S>, value: impl Fn(S) -> T, values: impl Fn(Vec<T>) -> Values) -> Unordered {
+fn plain<S, T>(
+    runs: Runs<S>,
+    value: impl Fn(S) -> T,
+    values: impl Fn(Vec<T>) -> Values,
+) -> Unordered {
     let mut times = runs.starts.clone();
     from_zero(&mut times, MIN_TIME);
     Unordered {

@@ -4,6 +4,7 @@ use svcflow_store::TimeRange;
 
 use super::groups::Group;
 use super::lanes::Lanes;
+use super::merge::shard_of;
 use super::node::{Node, NodeSource, Query};
 use super::outputs::put_out;
 use super::rows::{Rows, page};
@@ -48,8 +49,7 @@ impl Query<'_> {
                     let wanted = Wanted { driver: None, columns, beside: 0, enough };
                     let series = self.series(group, *at);
                     let stream = self.leaf_rows(leaf, series, range, &wanted, &mut lanes)?;
-                    // InfluxDB limits what it reads and what it puts out.
-                    if lanes.is_single() { stream } else { paged(stream, level, &lanes) }
+                    limited_reading(stream, level, &lanes, leaf.table.shard)
                 }
                 NodeSource::Inner { node: inner, map } => {
                     self.inner_rows(node, inner, map, group, range, &mut lanes)?.select(columns)
@@ -68,6 +68,28 @@ fn enough(level: &Level, single: bool) -> usize {
         return usize::MAX;
     }
     usize::try_from(level.limit.saturating_add(level.offset)).unwrap_or(usize::MAX)
+}
+
+/// What InfluxDB reads of stored series where there is a limit, before it limits what it puts out: of each
+/// shard a row more than that. An offset without a limit is a limit of none to it there.
+pub(super) fn limited_reading(stream: Stream, level: &Level, lanes: &Lanes, shard: i64) -> Stream {
+    if level.limit == 0 && level.offset == 0 {
+        return stream;
+    }
+    if !lanes.is_single() {
+        return paged(stream, level, lanes);
+    }
+    let most = level.limit.saturating_add(level.offset).saturating_add(1);
+    let mut kept = Vec::new();
+    let mut seen = (0, 0);
+    for (row, time) in (0..).zip(&stream.times) {
+        let shard = shard_of(*time, shard);
+        seen = if seen.0 == shard { (shard, seen.1 + 1) } else { (shard, 1) };
+        if seen.1 <= most {
+            kept.push(row);
+        }
+    }
+    stream.pick(&kept)
 }
 
 fn paged(stream: Stream, level: &Level, lanes: &Lanes) -> Stream {

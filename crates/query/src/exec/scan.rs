@@ -54,8 +54,7 @@ pub(crate) struct SeriesRows {
 
 impl<'a> Leaf<'a> {
     pub(crate) fn new(table: &'a StoredTable, level: &'a Level) -> Self {
-        let selection =
-            super::filter::select(table, level.condition.as_ref(), &level.inputs);
+        let selection = super::filter::select(table, level.condition.as_ref(), &level.inputs);
         let mut fields = Vec::new();
         let columns: Vec<ReadAs> =
             level.inputs.iter().map(|input| read_as(table, input, &mut fields)).collect();

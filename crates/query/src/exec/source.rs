@@ -153,6 +153,9 @@ fn together(
         return Stream { times: part.times, columns: part.columns, lanes };
     }
     parts.sort_by_cached_key(|part| series_key(leaf, part.series));
+    if !leaf.level.ascending {
+        parts.reverse();
+    }
     let views: Vec<Part<'_>> = parts
         .iter()
         .map(|part| Part {
@@ -179,7 +182,7 @@ fn together(
 }
 
 /// A series as InfluxDB writes it, which is what it sorts series by.
-fn series_key(leaf: &Leaf<'_>, series: u32) -> String {
+pub(super) fn series_key(leaf: &Leaf<'_>, series: u32) -> String {
     let mut key = String::new();
     escape(&mut key, &leaf.table.table.name, &[',', ' ']);
     for (tag, value) in leaf.table.measurement.tags(svcflow_store::SeriesId::new(series)) {
@@ -299,7 +302,10 @@ pub(crate) fn merge_streams(mut streams: Vec<Stream>, beside: usize, ascending: 
 }
 
 /// Which of a node's sources are stored series.
-pub(crate) fn leaf_of<'a>(query: &'a Query<'_>, source: &NodeSource<'_>) -> Option<(usize, &'a Leaf<'a>)> {
+pub(crate) fn leaf_of<'a>(
+    query: &'a Query<'_>,
+    source: &NodeSource<'_>,
+) -> Option<(usize, &'a Leaf<'a>)> {
     match source {
         NodeSource::Leaf(leaf) => query.leaves.get(*leaf).map(|it| (*leaf, it)),
         NodeSource::Inner { .. } => None,

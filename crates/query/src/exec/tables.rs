@@ -50,10 +50,7 @@ pub(crate) const fn kind_of_field(kind: FieldType) -> Kind {
 
 /// The policy of this name; of an empty one the default. `default` is the default one, too, where none is
 /// called that: so InfluxDB's default policy was called before 1.0, and so its users still call it.
-pub(crate) fn policy_named(
-    snapshot: &Snapshot,
-    name: &str,
-) -> Result<store::Policy, QueryError> {
+pub(crate) fn policy_named(snapshot: &Snapshot, name: &str) -> Result<store::Policy, QueryError> {
     let policies = snapshot.policies();
     let named = policies.iter().find(|policy| policy.spec.name == name);
     let wanted = named.or_else(|| {

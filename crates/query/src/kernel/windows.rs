@@ -8,7 +8,7 @@ use super::buckets::Buckets;
 use super::columns::integer_to_float;
 use super::points::Points;
 use super::slices;
-use crate::plan::Aggregate;
+use crate::plan::{Aggregate, MIN_TIME};
 use crate::{Column, Values};
 
 /// A value of a bucket, while its aggregate is worked out.
@@ -170,7 +170,15 @@ impl Window<'_> {
         emitted.map_or_else(|| self.points.pick(&[]), |it| self.finish(it, Values::Float))
     }
 
+    /// InfluxDB counts what `distinct` put out, at 1970 where nothing bounds the time: which it then doesn't
+    /// find, if that isn't in the range.
     fn count_distinct(&self) -> Option<Points> {
+        let buckets = self.buckets;
+        if buckets.interval.is_none() && buckets.first == MIN_TIME && buckets.last < 0 {
+            let none =
+                Points { column: Column::valid(Values::Integer(vec![])), ..self.points.pick(&[]) };
+            return Some(none);
+        }
         fn count<T: Picked>(window: &Window<'_>, values: &[T]) -> Option<Points> {
             let emitted = window.emitted(values, |items| {
                 let count = slices::distinct(items).len();

@@ -139,8 +139,6 @@ impl Inputs {
             return Err(QueryError::Invalid("expected field argument".into()));
         };
         let input = self.input(reference, false);
-        // A call whose input has no type has no rows, even if its values would have a type.
-        let kind = kind.filter(|_| reference.kind.is_some());
         Ok(CallPlan { input, aggregate, transforms: Vec::new(), kind })
     }
 

@@ -106,7 +106,7 @@ pub(crate) struct CallPlan {
     pub(crate) aggregate: Option<Aggregate>,
     /// Functions around it, from the inside to the outside.
     pub(crate) transforms: Vec<Transform>,
-    /// The type of its values; `None` where nothing is known of its input, and so it has none.
+    /// The type of its values; `None` where that is its input's, of which nothing is known.
     pub(crate) kind: Option<Kind>,
 }
 
