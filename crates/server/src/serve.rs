@@ -64,10 +64,17 @@ impl Server {
         Ok(Self { app, tls, more: Router::new() })
     }
 
-    /// Serves these routes, too.
+    /// Serves these routes, too: to users where there are some, to all otherwise.
     #[must_use]
     pub fn with_routes(mut self, routes: Router) -> Self {
-        self.more = self.more.merge(routes);
+        self.more = self.more.merge(http::for_users(routes, Arc::clone(&self.app)));
+        self
+    }
+
+    /// Says this in `/metrics`, too: families of OpenMetrics, without the closing `# EOF`.
+    #[must_use]
+    pub fn with_metrics(self, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.app.metrics.add(Box::new(metrics));
         self
     }
 

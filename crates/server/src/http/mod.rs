@@ -16,7 +16,7 @@ mod write_v2;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::ALLOW;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -24,6 +24,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, options, post};
 
 use crate::app::App;
+use context::Context;
 pub(crate) use metrics::Metrics;
 pub(crate) use parameters::Parameters;
 
@@ -51,6 +52,25 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(not_found)
         .layer(from_fn(versions))
         .with_state(app)
+}
+
+/// Keeps routes of others for users, where there are some, and from pages of other origins.
+pub(crate) fn for_users(routes: Router, app: Arc<App>) -> Router {
+    routes
+        .route_layer(from_fn_with_state(Arc::clone(&app), users_only))
+        .route_layer(from_fn_with_state(app, origin::layer))
+}
+
+async fn users_only(
+    State(app): State<Arc<App>>,
+    context: Context,
+    request: Request,
+    next: Next,
+) -> Response {
+    match context.caller(&app) {
+        Ok(_) => next.run(request).await,
+        Err(failure) => context.fail(&failure),
+    }
 }
 
 async fn preflight() -> StatusCode {

@@ -1,6 +1,7 @@
 //! The commands, one a file; `top` has a folder of its own.
 
 pub(crate) mod agent;
+mod collecting;
 pub(crate) mod demo;
 pub(crate) mod edges;
 pub(crate) mod install;
