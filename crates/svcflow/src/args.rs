@@ -224,6 +224,9 @@ pub(crate) struct DemoOptions {
     /// Serve HTTP here [default: the first free port from 127.0.0.1:4000]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Keep the history here [default: demo, in the folder that `svcflow server` would use]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
     /// How to count: auto, nftables or conntrack
     #[arg(long, default_value_t)]
     pub(crate) source: Preference,

@@ -34,8 +34,8 @@ pub(crate) const INFLUXDB_VERSION: &str = "1.6.7";
 const VERSION: HeaderName = HeaderName::from_static("x-influxdb-version");
 const BUILD: HeaderName = HeaderName::from_static("x-influxdb-build");
 
-/// All routes.
-pub(crate) fn router(app: Arc<App>) -> Router {
+/// All routes; `fallback` answers whatever isn't one of them.
+pub(crate) fn router(app: Arc<App>, fallback: Option<Router>) -> Router {
     let influxdb = Router::new()
         .route("/ping", get(ping::ping).head(ping::ping))
         .route("/status", get(ping::status).head(ping::status))
@@ -47,18 +47,22 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route_layer(from_fn(request_id::layer))
         .route_layer(from_fn_with_state(Arc::clone(&app), origin::layer))
         .route_layer(from_fn_with_state(Arc::clone(&app), metrics::layer));
-    influxdb
+    let influxdb = influxdb
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .layer(from_fn(versions))
-        .with_state(app)
+        .with_state(app);
+    match fallback {
+        None => influxdb,
+        Some(others) => influxdb.fallback_service(others),
+    }
 }
 
 /// Keeps routes of others for users, where there are some, and from pages of other origins.
 pub(crate) fn for_users(routes: Router, app: Arc<App>) -> Router {
     routes
-        .route_layer(from_fn_with_state(Arc::clone(&app), users_only))
-        .route_layer(from_fn_with_state(app, origin::layer))
+        .layer(from_fn_with_state(Arc::clone(&app), users_only))
+        .layer(from_fn_with_state(app, origin::layer))
 }
 
 async fn users_only(

@@ -3,24 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use svcflow_agent::{Options as AgentOptions, Protection, kernel_source, start_with};
-use svcflow_query::Engine;
-use svcflow_server::{Error, Server, bind, system_clock};
-use svcflow_store::{Options, PolicySpec, Store};
+use svcflow_agent::{Options, Protection, kernel_source, start_with};
 
-use super::collecting::Collecting;
-use super::serving::{Listen, Serving, server_runtime, signal};
+use super::history::History;
+use super::serving::{Listen, Serving};
 use crate::args::{ServerOptions, StandaloneOptions};
 use crate::exit::CliError;
 use crate::output;
 use crate::settings::ServerFile;
 
-/// How long the database that agents' samples go to keeps them, where it is made here.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
-
 pub(crate) fn run(options: &ServerOptions) -> Result<(), CliError> {
-    let file = configured(options)?;
-    serve(&file, Duration::MAX)
+    serve(configured(options)?, None)
 }
 
 /// An agent, a collector that asks it, and a server, in one process.
@@ -35,7 +28,7 @@ pub(crate) fn standalone(options: &StandaloneOptions) -> Result<(), CliError> {
     let (listen, interval) = (Listen::At(config.listen), config.interval);
     let token = config.token_file.clone();
     let protection = Protection::load(&config)?;
-    let agent = start_with(kernel_source(config.source), AgentOptions::new(config))?;
+    let agent = start_with(kernel_source(config.source), Options::new(config))?;
     let serving = Serving::start(&agent, &listen, protection)?;
     super::agent::say_what_is_seen(&agent.shared().snapshot());
     output::say(&format!("listening on {} (agent)", serving.url()));
@@ -48,7 +41,7 @@ pub(crate) fn standalone(options: &StandaloneOptions) -> Result<(), CliError> {
         collector.agent_token_files.entry(serving.address.to_string()).or_insert(token);
     }
     collector.agents.push(serving.url());
-    let served = serve(&file, options.duration.unwrap_or(Duration::MAX));
+    let served = serve(file, options.duration);
     drop(serving);
     agent.shutdown();
     served
@@ -70,49 +63,14 @@ pub(crate) fn check(path: &Path) -> Result<(), CliError> {
 }
 
 /// Serves until an interrupt, a termination, or the end of `duration`.
-fn serve(file: &ServerFile, duration: Duration) -> Result<(), CliError> {
-    let config = &file.server;
-    let store = open(file)?;
-    let engine = Engine::new(store.clone(), config.limits.clone());
-    let server = Server::new(config, store.clone(), Box::new(engine), system_clock())?;
-    server_runtime()?.block_on(async {
-        let listener = bind(config.listen).await?;
-        let address = listener.local_addr().map_err(CliError::Start)?;
-        output::say(&format!("data in {}", config.data.display()));
-        output::say(&format!("listening on {}://{address} (InfluxDB 1.x)", server.scheme()));
-        let collecting = Collecting::start(file.collector.as_ref(), &store, &config.data)?;
-        let server = collecting.beside(server);
-        let served = server.serve(listener, ended(duration)).await;
-        collecting.shutdown().await;
-        Ok(served?)
-    })
-}
-
-async fn ended(duration: Duration) {
-    let signalled = async {
-        if let Err(error) = signal().await {
-            tracing::error!("{error}: interrupts are not heard");
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = signalled => {}
-        () = tokio::time::sleep(duration) => {}
-    }
+fn serve(file: ServerFile, duration: Option<Duration>) -> Result<(), CliError> {
+    let (data, listen) = (file.server.data.clone(), file.server.listen);
+    let mut history = History::start(file, &Listen::At(listen), None)?;
+    output::say(&format!("data in {}", data.display()));
+    output::say(&format!("listening on {} (InfluxDB 1.x)", history.url()));
+    history.wait(duration)?;
     output::say("stopping: writes under way are finished first");
-}
-
-/// Opens the store, with the database that samples go to.
-fn open(file: &ServerFile) -> Result<Store, CliError> {
-    let failed = |source| Error::Store { folder: file.server.data.clone(), source };
-    let store = Store::open(&file.server.data, Options::default()).map_err(failed)?;
-    if let Some(collector) = &file.collector
-        && collector.store.is_none()
-    {
-        let policy = PolicySpec::new("autogen", Some(KEPT));
-        store.create_database(&collector.database, policy).map_err(failed)?;
-    }
-    Ok(store)
+    history.finish()
 }
 
 /// Flags win over the file.
