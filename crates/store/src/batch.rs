@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::commit::Waiting;
 use crate::database::Database;
 use crate::index::MeasurementId;
 use crate::schema::PolicyId;
@@ -106,7 +107,8 @@ impl Batch {
     /// A series or the policy was dropped meanwhile: nothing was written. The disk failed: what was
     /// written is not there after a start, or all of it is.
     pub fn commit(self) -> Result<(), Error> {
-        self.store.commit(&self.database, self.policy, self.generation, &self.rows)
+        let Self { store, database, policy, generation, rows } = self;
+        store.commit(Waiting { database, policy, generation, rows })
     }
 }
 
@@ -124,48 +126,108 @@ pub(crate) struct Rows {
 pub(crate) struct Row<'a> {
     pub(crate) series: SeriesId,
     pub(crate) time: i64,
-    pub(crate) fields: &'a [FieldId],
+    /// Which of the batch's shapes it has.
+    pub(crate) shape: usize,
+    /// One for each field of the shape.
     pub(crate) values: &'a [u64],
 }
 
 impl Rows {
+    /// A point's fields must not be empty.
     fn push(&mut self, series: SeriesId, time: i64, fields: &[(FieldId, FieldValue<'_>)]) {
-        let shape = self.shape(fields);
-        self.words.push(u64::from(series.get()) | shape << 32);
-        self.words.push(time.cast_unsigned());
-        for (_, value) in fields {
-            let word = match value {
-                FieldValue::Float(value) => value.to_bits(),
-                FieldValue::Integer(value) => value.cast_unsigned(),
-                FieldValue::Boolean(value) => u64::from(*value),
-                FieldValue::String(value) => u64::from(self.texts.insert(value).0),
-            };
-            self.words.push(word);
+        if fields.is_sorted_by(|one, next| one.0 < next.0) {
+            return self.push_sorted(series, time, fields);
         }
+        let mut sorted = fields.to_vec();
+        // Stable, so the last of equal ones is the one that was last.
+        sorted.sort_by_key(|(field, _)| *field);
+        sorted.reverse();
+        sorted.dedup_by_key(|(field, _)| *field);
+        sorted.reverse();
+        self.push_sorted(series, time, &sorted);
+    }
+
+    fn push_sorted(&mut self, series: SeriesId, time: i64, fields: &[(FieldId, FieldValue<'_>)]) {
+        let shape = self.shape_of(fields.iter().map(|(field, _)| *field));
+        let values = fields.iter().map(|(_, value)| match value {
+            FieldValue::Float(value) => value.to_bits(),
+            FieldValue::Integer(value) => value.cast_unsigned(),
+            FieldValue::Boolean(value) => u64::from(*value),
+            FieldValue::String(value) => u64::from(self.texts.insert(value).0),
+        });
+        self.words.push(u64::from(series.get()) | (shape as u64) << 32);
+        self.words.push(time.cast_unsigned());
+        self.words.extend(values);
         self.count += 1;
     }
 
-    /// The number of this combination of fields. There are few, and the last one comes again.
-    fn shape(&mut self, fields: &[(FieldId, FieldValue<'_>)]) -> u64 {
-        let same = |shape: &[FieldId]| shape.iter().eq(fields.iter().map(|(field, _)| field));
-        let found = self.shapes.iter().rposition(|shape| same(shape));
-        let number = found.unwrap_or_else(|| {
-            self.shapes.push(fields.iter().map(|(field, _)| *field).collect());
-            self.shapes.len() - 1
-        });
-        number as u64
+    /// Adds a row whose shape was [added](Self::add_shape).
+    pub(crate) fn add(&mut self, row: &Row<'_>) {
+        self.words.push(u64::from(row.series.get()) | (row.shape as u64) << 32);
+        self.words.push(row.time.cast_unsigned());
+        self.words.extend_from_slice(row.values);
+        self.count += 1;
     }
 
+    /// The rows that are wanted.
+    pub(crate) fn only(&self, wanted: impl Fn(&Row<'_>) -> bool) -> Self {
+        let (shapes, texts) = (self.shapes.clone(), self.texts.clone());
+        let mut rows = Self { words: Vec::new(), shapes, texts, count: 0 };
+        self.iter().filter(wanted).for_each(|row| rows.add(&row));
+        rows
+    }
+
+    /// Adds a sorted set of fields.
+    pub(crate) fn add_shape(&mut self, fields: Vec<FieldId>) {
+        self.shapes.push(fields.into());
+    }
+
+    /// Adds a text that isn't there yet.
+    pub(crate) fn add_text(&mut self, text: &str) {
+        self.texts.insert(text);
+    }
+
+    /// How many rows there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The texts of string fields, by their numbers.
+    pub(crate) fn texts(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.texts.iter()
+    }
+
+    /// The number of this set of fields. There are few, and the last one comes again.
+    fn shape_of(&mut self, fields: impl Iterator<Item = FieldId> + Clone) -> usize {
+        let same = |shape: &[FieldId]| shape.iter().copied().eq(fields.clone());
+        let found = self.shapes.iter().rposition(|shape| same(shape));
+        found.unwrap_or_else(|| {
+            self.shapes.push(fields.collect());
+            self.shapes.len() - 1
+        })
+    }
+
+    /// The sets of fields that its rows have, each sorted.
+    pub(crate) fn shapes(&self) -> impl ExactSizeIterator<Item = &[FieldId]> {
+        self.shapes.iter().map(|shape| &**shape)
+    }
+
+    /// The set of this number; empty where there is none.
+    pub(crate) fn shape(&self, number: usize) -> &[FieldId] {
+        self.shapes.get(number).map_or(&[], |shape| shape)
+    }
+
+    /// The rows, as they were pushed.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
         let mut rest = self.words.as_slice();
         std::iter::from_fn(move || {
             let [head, time, behind @ ..] = rest else { return None };
             let [a, b, c, d, e, f, g, h] = head.to_le_bytes();
             let series = SeriesId::new(u32::from_le_bytes([a, b, c, d]));
-            let fields = self.shapes.get(u32::from_le_bytes([e, f, g, h]) as usize)?;
-            let (values, next) = behind.split_at_checked(fields.len())?;
+            let shape = u32::from_le_bytes([e, f, g, h]) as usize;
+            let (values, next) = behind.split_at_checked(self.shapes.get(shape)?.len())?;
             rest = next;
-            Some(Row { series, time: time.cast_signed(), fields, values })
+            Some(Row { series, time: time.cast_signed(), shape, values })
         })
     }
 

@@ -1,7 +1,12 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use crate::FieldType;
+use crate::codec::Malformed;
+use crate::damage::Damage;
 
 /// What can go wrong with the store.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// There is no such database.
     #[error("database not found: {name:?}")]
@@ -69,4 +74,45 @@ pub enum Error {
         /// Its id.
         series: u32,
     },
+    /// The operating system refused something.
+    #[error("can't {operation} {}", path.display())]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// The file or the folder.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: Arc<std::io::Error>,
+    },
+    /// Another process has the store open.
+    #[error("the store is open in another process: {} is locked", path.display())]
+    Locked {
+        /// The file that is locked.
+        path: PathBuf,
+    },
+    /// The folder was written by another version, or isn't a store's.
+    #[error("{} says {found:?}, which this version can't read", path.display())]
+    Format {
+        /// The file that says so.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
+    /// What is on disk isn't what was written.
+    #[error("damaged data: {0}")]
+    Damaged(Box<Damage>),
+    /// More was written than can wait in memory, and it can't be written to disk.
+    #[error("no room in memory for more points until the disk takes some")]
+    Full(#[source] Arc<Self>),
+    /// What the process holds in memory isn't what it wrote there: a fault of ours.
+    #[error("a head can't be read")]
+    Head(#[source] Malformed),
+}
+
+impl Error {
+    /// For `map_err`.
+    pub(crate) fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { operation, path: path.to_owned(), source: Arc::new(source) }
+    }
 }

@@ -88,6 +88,27 @@ impl Index {
             .ok_or(Error::TooManySeries)
     }
 
+    /// Makes sure that new series and measurements get no ids below these.
+    pub(crate) fn reserve(&mut self, series: u32, measurements: usize) {
+        if self.series.len() < series as usize {
+            self.series.resize(series as usize, None);
+        }
+        if self.names.len() < measurements {
+            self.names.resize(measurements, Arc::default());
+        }
+    }
+
+    /// All series with their measurements, by id.
+    pub(crate) fn series(&self) -> impl Iterator<Item = (SeriesId, MeasurementId)> {
+        let known = (0..).zip(&self.series);
+        known.filter_map(|(id, entry)| Some((SeriesId::new(id), entry.as_ref()?.measurement)))
+    }
+
+    /// The names of measurements that are or were, by id.
+    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
     /// The id of this measurement, or the one that it would get.
     pub(crate) fn measurement_id(&self, name: &str) -> MeasurementId {
         let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
@@ -95,8 +116,13 @@ impl Index {
     }
 
     /// Adds the series under this id, which is beyond any that was given out.
-    pub(crate) fn insert(&mut self, id: SeriesId, name: &str, tags: &[(&str, &str)]) {
-        let measurement = self.measurement_id(name);
+    pub(crate) fn insert(
+        &mut self,
+        id: SeriesId,
+        measurement: MeasurementId,
+        name: &str,
+        tags: &[(&str, &str)],
+    ) {
         let name = self.insert_measurement(measurement, name);
         let symbols = &mut self.symbols;
         let numbered: Arc<[_]> =
@@ -126,6 +152,7 @@ impl Index {
             return Arc::clone(&entry.name);
         }
         let name: Arc<str> = name.into();
+        self.names.resize(id.0 as usize, Arc::default());
         self.names.push(Arc::clone(&name));
         let entry = MeasurementEntry {
             id,
@@ -161,6 +188,11 @@ impl Index {
         }
     }
 
+    /// Whether the series is there.
+    pub(crate) fn has(&self, id: SeriesId) -> bool {
+        self.entry(id.get()).is_some()
+    }
+
     /// The measurement of this series.
     pub(crate) fn measurement_of(&self, id: SeriesId) -> Option<MeasurementId> {
         self.entry(id.get()).map(|entry| entry.measurement)
@@ -183,6 +215,12 @@ impl Index {
     /// The name of a measurement that is or was.
     pub(crate) fn measurement_name(&self, id: MeasurementId) -> &str {
         self.names.get(id.0 as usize).map_or("", |name| name)
+    }
+
+    /// Whether the measurement has series.
+    pub(crate) fn has_measurement(&self, id: MeasurementId) -> bool {
+        let entry = self.measurements.get(self.measurement_name(id));
+        entry.is_some_and(|entry| entry.id == id)
     }
 
     /// How many series there are.

@@ -17,6 +17,8 @@ pub(crate) struct Symbols {
     numbers: HashTable<u32>,
     /// Seeded at random: whoever writes can't choose texts that collide.
     hasher: RandomState,
+    /// How long all texts are together.
+    length: usize,
 }
 
 impl Symbols {
@@ -31,6 +33,7 @@ impl Symbols {
         // Memory ends long before numbers do: a text takes more than 16 bytes.
         let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
         self.texts.push(text.into());
+        self.length += text.len();
         let (texts, hasher) = (&self.texts, &self.hasher);
         self.numbers.insert_unique(hash, number, |number| {
             texts.get(*number as usize).map_or(0, |text| hasher.hash_one(&**text))
@@ -46,5 +49,16 @@ impl Symbols {
     /// The text of this number, shared.
     pub(crate) fn shared(&self, symbol: Symbol) -> Arc<str> {
         self.texts.get(symbol.0 as usize).map(Arc::clone).unwrap_or_default()
+    }
+
+    /// All texts, by their numbers.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.texts.iter().map(|text| &**text)
+    }
+
+    /// About how much memory they take, in bytes.
+    pub(crate) const fn bytes(&self) -> usize {
+        // Two counts before each text, its place in the list, and its number in the table.
+        self.length + self.texts.len() * (16 + 16 + 6)
     }
 }

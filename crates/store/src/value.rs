@@ -89,6 +89,20 @@ impl FieldId {
         Some(Self(index << 2 | kind as u16))
     }
 
+    /// The id with these bits, as they stand on disk.
+    pub(crate) const fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    /// Which of the measurement's fields it is.
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0 >> 2)
+    }
+
+    pub(crate) const fn bits(self) -> u16 {
+        self.0
+    }
+
     /// The field's type.
     #[must_use]
     pub fn field_type(self) -> FieldType {
