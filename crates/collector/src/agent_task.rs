@@ -41,6 +41,8 @@ struct Speaks {
     node: Node,
     /// How often each sink had missed something when it last got everything.
     whole_at: Vec<u64>,
+    /// The same of the store.
+    stored_whole_at: u64,
 }
 
 impl AgentTask {
@@ -89,13 +91,22 @@ impl AgentTask {
 
     async fn ask(&self) -> Result<Answer, Failed> {
         let key = self.target.key();
+        if self.token.is_some() && !self.target.is_private() && !self.shared.settings.insecure {
+            return Err(Failed::faulty(
+                "its token would go over the network in the clear: use https:// or `tls = true`, \
+                 or say `insecure = true` where the network is trusted",
+            ));
+        }
         let well = self.shared.board.may_answer(key);
         let places = if well { &self.shared.well } else { &self.shared.troubled };
         // The semaphores are never closed.
         let _place = places.acquire().await;
         self.shared.board.change(key, |entry| entry.document.scrapes += 1);
         let position = self.speaks.as_ref().and_then(|speaks| speaks.node.position());
-        let answer = self.shared.asking.ask(&self.target, self.token.as_ref(), position).await?;
+        let asked = self.shared.agents.ask(&self.target, self.token.as_ref(), position);
+        let patience = self.shared.settings.timeout;
+        let answer = tokio::time::timeout(patience, asked).await;
+        let answer = answer.unwrap_or_else(|_| Err(Failed::late(patience)))?;
         self.shared.board.change(key, |entry| {
             entry.document.answer_bytes += answer.bytes as u64;
             entry.document.node = Some(answer.document.node.clone());
@@ -184,11 +195,39 @@ impl AgentTask {
         let node = Node::restore(Arc::clone(name), shared.terms, remembered, shared.now());
         // Whatever a sink missed of it before this start: it gets everything once.
         let whole_at = vec![u64::MAX; shared.sinks.len()];
-        Ok(Speaks { id, node, whole_at })
+        Ok(Speaks { id, node, whole_at, stored_whole_at: shared.history.missed() })
     }
 
-    /// Stores a batch, however long that takes: meanwhile the agent keeps what comes.
+    /// Stores a batch, and everything where the store missed something, and hands it on.
     async fn store(&mut self, batch: Arc<Batch>) {
+        self.commit(Arc::clone(&batch)).await;
+        let missed = self.shared.history.missed();
+        let speaks = self.speaks.as_mut().filter(|speaks| speaks.stored_whole_at != missed);
+        let whole = speaks.and_then(|speaks| {
+            speaks.stored_whole_at = missed;
+            speaks.node.whole()
+        });
+        if let Some(whole) = whole {
+            self.commit(Arc::new(whole)).await;
+        }
+        let Some(speaks) = &mut self.speaks else { return };
+        for (sink, whole_at) in self.shared.sinks.iter().zip(&mut speaks.whole_at) {
+            sink.keep(Arc::clone(&batch)).await;
+            // After the batch, whose points are older: a sink may want rising times.
+            let missed = sink.missed();
+            if *whole_at != missed
+                && let Some(whole) = speaks.node.whole()
+            {
+                sink.keep(Arc::new(whole)).await;
+                *whole_at = missed;
+            }
+        }
+    }
+}
+
+impl AgentTask {
+    /// Commits a batch, however long that takes: meanwhile the agent keeps what comes.
+    async fn commit(&self, batch: Arc<Batch>) {
         let mut wait = RETRY_FIRST;
         while let Err(error) = self.shared.history.commit(Arc::clone(&batch)).await {
             self.shared.totals.store_failed();
@@ -202,18 +241,6 @@ impl AgentTask {
             wait = wait.saturating_mul(2).min(RETRY_MAX);
         }
         self.shared.totals.stored(batch.points.len());
-        let Some(speaks) = &mut self.speaks else { return };
-        for (sink, whole_at) in self.shared.sinks.iter().zip(&mut speaks.whole_at) {
-            sink.keep(Arc::clone(&batch)).await;
-            // After the batch, whose points are older: a sink may want rising times.
-            let missed = sink.missed();
-            if *whole_at != missed
-                && let Some(whole) = speaks.node.whole()
-            {
-                sink.keep(Arc::new(whole)).await;
-                *whole_at = missed;
-            }
-        }
     }
 }
 

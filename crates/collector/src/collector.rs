@@ -51,6 +51,8 @@ pub struct Settings {
     pub token: Option<Token>,
     /// What some are shown instead, by their key.
     pub tokens: BTreeMap<String, Token>,
+    /// Whether a token may go over the network in the clear.
+    pub insecure: bool,
 }
 
 /// What a collector needs besides its settings.
@@ -165,7 +167,10 @@ impl Collector {
             interval_seconds: self.shared.settings.interval.as_secs_f64(),
             shard: self.shared.settings.shard.to_string(),
             nodes: self.shared.board.nodes(now, self.shared.settings.interval),
-            sinks: self.shared.sinks.iter().map(|sink| sink.document()).collect(),
+            sinks: {
+                let sinks = self.shared.sinks.iter().map(|sink| sink.document());
+                self.shared.history.document().into_iter().chain(sinks).collect()
+            },
             discovery_faults: self.shared.faults.lock().map(|it| it.clone()).unwrap_or_default(),
         }
     }
@@ -190,6 +195,7 @@ impl Collector {
         for sink in &shared.sinks {
             sink.close().await;
         }
+        shared.history.close().await;
     }
 }
 

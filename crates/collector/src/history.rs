@@ -5,7 +5,7 @@
 //! the collector's own can contradict the store.
 
 mod embedded;
-//mod influx;
+mod influx;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -16,13 +16,14 @@ use std::sync::Arc;
 use svcflow_model::{Counters, Edge, Epoch, Marks, Service, Timestamp};
 
 pub use embedded::Embedded;
-//pub use influx::Influx;
+pub use influx::Influx;
 
 use crate::counters::{EdgeMemory, Position};
 use crate::node::Remembered;
 use crate::point::{
     APART, Batch, COUNTERS, EPOCHS, LOSSES, LossPoint, MARKS, NODES, OFFSETS, TRAFFIC,
 };
+use crate::status::SinkDocument;
 
 /// A future that a trait object gives.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -57,6 +58,22 @@ pub trait History: Send + Sync + 'static {
     /// Stores a batch, whole or not at all; durable when it returns. The same batch twice is as good
     /// as once.
     fn commit(&self, batch: Arc<Batch>) -> Later<'_, Result<(), HistoryError>>;
+
+    /// Changes whenever something that was committed got lost after all: whoever sees a change
+    /// commits everything once more.
+    fn missed(&self) -> u64 {
+        0
+    }
+
+    /// What there is to show, where something can wait or fail between here and the store.
+    fn document(&self) -> Option<SinkDocument> {
+        None
+    }
+
+    /// Lets go of what it holds; what waits stays on disk.
+    fn close(&self) -> Later<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// A row as it was read back.

@@ -65,9 +65,13 @@ impl LossBook {
         }
     }
 
-    /// The agent's counts begin anew with its epoch.
+    /// The agent's counts begin anew with its epoch. That is a change, to be stored like any other.
     pub fn new_epoch(&mut self) {
-        for loss in self.kinds.values_mut() {
+        let counted = |(_, loss): &(&Arc<str>, &LossPoint)| loss.agent_count > 0;
+        let kinds: Vec<_> =
+            self.kinds.iter().filter(counted).map(|(kind, _)| Arc::clone(kind)).collect();
+        for kind in kinds {
+            let loss = self.changing(&kind);
             (loss.agent_count, loss.agent_bytes) = (0, 0);
         }
     }

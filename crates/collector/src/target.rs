@@ -64,6 +64,15 @@ impl Target {
         &self.key
     }
 
+    /// Whether nobody between can listen: TLS, or this host.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        let host = self.key.rsplit_once(':').map_or(&*self.key, |(host, _)| host);
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+        let loopback = address.is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+        self.scheme == Scheme::Https || loopback || host == "localhost"
+    }
+
     /// A URL of this path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
@@ -120,6 +129,9 @@ mod tests {
             let target = Target::parse(text, Scheme::Http).unwrap();
             assert_eq!((&**target.key(), target.url("/x").as_str()), (key, url));
         }
+        let private = |text| Target::parse(text, Scheme::Http).unwrap().is_private();
+        assert!(private("127.0.0.1:4000") && private("[::1]") && private("https://node-1"));
+        assert!(private("localhost:1") && !private("10.0.0.1:4000") && !private("node-1"));
         for wrong in
             ["", ":4000", "a:", "a:0", "a:70000", "ftp://a", "a b", "a/b", "[::1", "[x]:1", "a@b"]
         {

@@ -54,6 +54,15 @@ pub struct InfluxTarget {
     pub authorization: Option<HeaderValue>,
 }
 
+impl std::fmt::Debug for InfluxTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InfluxTarget")
+            .field("url", &self.url)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A sink to one.
 pub struct Influx {
     target: Arc<InfluxTarget>,

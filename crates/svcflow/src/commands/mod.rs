@@ -4,5 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod demo;
 pub(crate) mod edges;
 pub(crate) mod install;
+pub(crate) mod query;
+pub(crate) mod server;
 mod serving;
 pub(crate) mod trace;
