@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use svcflow_agent::Cidr;
+use svcflow_agent::{Cidr, SamplesDocument};
 use svcflow_model::{Relation, Timestamp};
 use svcflow_transport::Token;
 use tokio::sync::watch;
@@ -123,6 +123,7 @@ impl AgentTask {
         let (shared, key) = (Arc::clone(&self.shared), Arc::clone(self.target.key()));
         let speaks = self.speaks_for(&document.node).await?;
         let id = speaks.id;
+        recall(&shared, &mut speaks.node, document).await?;
         let opened = speaks.node.open(document, answer.asked, answer.answered).map_err(faulty)?;
         tell(&shared, id, &opened, &document.lives);
         if shared.board.len() > 1 && opened.samples().any(|(_, _, r)| is_unsure(r)) {
@@ -177,14 +178,8 @@ impl AgentTask {
 
     async fn remember(&self, id: NodeId, name: &Arc<str>) -> Result<Speaks, Failed> {
         let shared = &self.shared;
-        let remembered = shared.history.load(name).await.map_err(|error| {
-            shared.totals.store_failed();
-            // Not the agent's fault, but nothing of it can be stored.
-            Failed {
-                state: AgentState::Late,
-                reason: format!("waits for the store: {}", chain(&error)),
-            }
-        })?;
+        let remembered = shared.history.load(name).await;
+        let remembered = remembered.map_err(|error| shared.waits_for_store(&error))?;
         if let Some(before) = &remembered.target
             && before != self.target.key()
             && shared.board.may_answer(before)
@@ -242,6 +237,26 @@ impl AgentTask {
         }
         self.shared.totals.stored(batch.points.len());
     }
+}
+
+/// Edges that come back after long are as they were stored, not new.
+async fn recall(
+    shared: &Shared,
+    node: &mut Node,
+    document: &SamplesDocument,
+) -> Result<(), Failed> {
+    if shared.history.idle_after().is_none() || node.position().is_none() {
+        return Ok(());
+    }
+    let unknown = node.unknown(document);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let name = Arc::clone(node.name());
+    let found = shared.history.look_up(&name, unknown).await;
+    let found = found.map_err(|error| shared.waits_for_store(&error))?;
+    node.learn(&found, shared.now());
+    Ok(())
 }
 
 /// Whether another node's answer may show that the edge is that node's.

@@ -13,14 +13,14 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use crate::agent_task::AgentTask;
 use crate::claims::Claims;
 use crate::discovery::Discovery;
-use crate::history::History;
+use crate::history::{History, HistoryError};
 use crate::metrics::Totals;
 use crate::node::Terms;
 use crate::ownership::Witnesses;
-use crate::scrape::Agents;
+use crate::scrape::{Agents, Failed, chain};
 use crate::shard::Shard;
 use crate::sink::Sink;
-use crate::status::{Board, NodesDocument};
+use crate::status::{AgentState, Board, NodesDocument};
 use crate::target::Target;
 use crate::timing::{Plan, nanoseconds};
 
@@ -107,6 +107,13 @@ impl Shared {
         tokio::time::sleep(moment.since(self.now()).min(most)).await;
     }
 
+    /// Not the agent's fault, but nothing of it can be stored.
+    pub(crate) fn waits_for_store(&self, error: &HistoryError) -> Failed {
+        self.totals.store_failed();
+        let reason = format!("waits for the store: {}", chain(error));
+        Failed { state: AgentState::Late, reason }
+    }
+
     fn release(&self, target: &str) {
         let held = self.claims().release(target);
         let mut witnesses = self.witnesses();
@@ -134,6 +141,7 @@ impl Collector {
                 interval,
                 tolerance: settings.clock_tolerance,
                 forget_after: settings.forget_after,
+                idle_after: parts.history.idle_after().unwrap_or(settings.forget_after),
             },
             history: parts.history,
             sinks: parts.sinks,

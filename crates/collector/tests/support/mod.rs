@@ -261,6 +261,18 @@ impl History for Flaky {
         self.inner.load(node)
     }
 
+    fn idle_after(&self) -> Option<Duration> {
+        self.inner.idle_after()
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        node: &'a str,
+        edges: Vec<Edge>,
+    ) -> Later<'a, Result<Remembered, HistoryError>> {
+        self.inner.look_up(node, edges)
+    }
+
     fn commit(&self, batch: Arc<Batch>) -> Later<'_, Result<(), HistoryError>> {
         if self.broken.load(Ordering::SeqCst) {
             return Box::pin(async { Err(HistoryError::new("the disk is full")) });
