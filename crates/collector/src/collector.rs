@@ -29,6 +29,8 @@ const DISCOVERY_MAX: Duration = Duration::from_secs(5);
 /// Agents that are asked at the same moment. Those that failed last time have places of their own:
 /// however many hang, the others don't wait for them.
 const ASKED_AT_ONCE: usize = 256;
+/// Agents with an hour to catch up answer with some 30 MB each: so many at once.
+const BEHIND_AT_ONCE: usize = 8;
 /// A stop waits so long for answers that are being stored.
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// Translations are remembered for as long as agents keep intervals.
@@ -85,6 +87,8 @@ pub(crate) struct Shared {
     faults: Mutex<BTreeMap<String, String>>,
     pub(crate) well: Semaphore,
     pub(crate) troubled: Semaphore,
+    /// For those that have much to say, until it is stored.
+    pub(crate) behind: Semaphore,
 }
 
 impl Shared {
@@ -152,6 +156,7 @@ impl Collector {
             faults: Mutex::default(),
             well: Semaphore::new(ASKED_AT_ONCE),
             troubled: Semaphore::new(ASKED_AT_ONCE),
+            behind: Semaphore::new(BEHIND_AT_ONCE),
             settings,
         });
         let (stop, stopped) = watch::channel(false);

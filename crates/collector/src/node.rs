@@ -19,6 +19,8 @@ use crate::timing::{NodeTime, Skew};
 
 /// An answer's names may be this long.
 const NAME_MAX: usize = 255;
+/// So many networks may live on a node: a route for each of its containers, and more.
+const NETWORKS_MAX: usize = 20_000;
 /// Offsets are stored anew this often, so that they outlive the retention of what they belong to.
 const OFFSETS_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -70,6 +72,9 @@ pub enum Fault {
         /// The latest that it says there is.
         of: u64,
     },
+    /// It says that so many networks live on it.
+    #[error("it says that {0} networks live on its node: more than {NETWORKS_MAX} can't be")]
+    Networks(usize),
     /// Its epoch was left: two agents take turns under one name, or one address leads to two.
     #[error("its epoch {0} came before the running one: two agents take turns at one address")]
     LeftEpoch(u64),
@@ -475,6 +480,9 @@ fn check(document: &SamplesDocument) -> Result<(), Fault> {
     let odd = name.chars().any(|c| c.is_control() || c == '\\');
     if name.is_empty() || name.len() > NAME_MAX || odd {
         return Err(Fault::Name);
+    }
+    if document.lives.len() > NETWORKS_MAX {
+        return Err(Fault::Networks(document.lives.len()));
     }
     let mut before = 0;
     for interval in &document.intervals {
