@@ -95,9 +95,9 @@ impl App {
         outcome
     }
 
-    /// Forgets what was remembered of a database that is no more.
-    pub(crate) fn forget(&self, database: &str) {
-        self.ingest.forget(database);
+    /// Drops a database by `drop`, while nothing is written.
+    pub(crate) fn dropping<T>(&self, database: &str, drop: impl FnOnce() -> T) -> T {
+        self.ingest.dropping(database, drop)
     }
 
     /// Memory for a body; waits until there is some. `None` where the server is being stopped.
@@ -117,6 +117,10 @@ impl App {
             registered.cancel().cancel(CancelReason::Shutdown);
         }
         registered
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -55,7 +55,10 @@ impl From<WriteError> for Failure {
             Error::PolicyNotFound { name } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, format!("retention policy not found: {name}"))
             }
-            Error::SeriesDropped => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+            // To be sent again.
+            Error::SeriesDropped | Error::Full(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, chain(&error))
+            }
             _ => (StatusCode::INTERNAL_SERVER_ERROR, chain(&error)),
         };
         if status == StatusCode::INTERNAL_SERVER_ERROR {

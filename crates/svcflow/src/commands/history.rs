@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::collecting::Collecting;
 use super::serving::{Listen, listener, server_runtime, signal};
 use crate::exit::CliError;
+use crate::output;
 use crate::settings::ServerFile;
 
 /// How long the database that agents' samples go to keeps them, where it is made here.
@@ -107,6 +108,8 @@ fn open(file: &ServerFile) -> Result<Store, CliError> {
     let folder: &Path = &file.server.data;
     let failed = |source| Error::Store { folder: folder.to_owned(), source };
     let store = Store::open(folder, Options::default()).map_err(failed)?;
+    // Nothing is lost silently.
+    store.stats().damage.iter().for_each(|damage| output::say(&format!("damaged: {damage}")));
     if let Some(collector) = &file.collector
         && collector.store.is_none()
     {
