@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::{Config, Engine, Error, Users, http};
+use crate::{Config, Elsewhere, Engine, Error, Users, http};
 
 /// What time it is, in nanoseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -71,6 +71,13 @@ impl Server {
     #[must_use]
     pub fn with_routes(mut self, routes: Router) -> Self {
         self.more = self.more.merge(http::for_users(routes, Arc::clone(&self.app)));
+        self
+    }
+
+    /// Has another engine keep the data: queries and writes are handed on to it.
+    #[must_use]
+    pub fn with_data_elsewhere(self, elsewhere: Elsewhere) -> Self {
+        self.app.set_elsewhere(elsewhere);
         self
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::collecting::Collecting;
+use super::elsewhere;
 use super::serving::{Listen, listener, server_runtime, signal};
 use crate::exit::CliError;
 use crate::output;
@@ -53,6 +54,10 @@ impl History {
         let within = runtime.enter();
         let collecting = Collecting::start(file.collector.as_ref(), &store, &file.server.data)?;
         let server = with_agent(collecting.beside(server), agent);
+        let server = match file.collector.as_ref().and_then(|collector| collector.store.as_ref()) {
+            Some(remote) => server.with_data_elsewhere(elsewhere::of(remote)?),
+            None => server,
+        };
         let scheme = server.scheme();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = runtime.spawn(server.serve(listener, async { drop(stopped.await) }));
