@@ -103,7 +103,7 @@ pub enum Fault {
     /// More than `db.rp.m`.
     #[error("too many segments in {name}")]
     TooManySegments {
-        /// The segments as InfluxQL.
+        /// The first four segments as InfluxQL.
         name: String,
     },
     /// `ORDER BY` something else.

@@ -106,11 +106,33 @@ keywords! {
 }
 
 impl Keyword {
+    /// The longest.
+    const LENGTH: usize = "SUBSCRIPTIONS".len();
+
     /// The reserved word that the text is, if it is one.
     pub(crate) fn of(text: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, name)| name.eq_ignore_ascii_case(text))
-            .map(|(keyword, _)| *keyword)
+        let mut upper = [0; Self::LENGTH];
+        let upper = upper.get_mut(..text.len())?;
+        upper.copy_from_slice(text.as_bytes());
+        upper.make_ascii_uppercase();
+        let found = Self::ALL.binary_search_by(|(_, name)| name.as_bytes().cmp(upper)).ok()?;
+        Self::ALL.get(found).map(|(keyword, _)| *keyword)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_found_in_whatever_case() {
+        assert!(Keyword::ALL.is_sorted_by_key(|(_, name)| *name), "the search relies on it");
+        for (keyword, name) in Keyword::ALL {
+            assert_eq!(Keyword::of(name), Some(*keyword));
+            assert_eq!(Keyword::of(&name.to_lowercase()), Some(*keyword));
+            assert_eq!(Keyword::of(&format!("{name}S{name}")), None);
+        }
+        assert_eq!(Keyword::of("time"), None);
+        assert_eq!(Keyword::of(""), None);
     }
 }

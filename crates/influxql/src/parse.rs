@@ -13,6 +13,7 @@ mod words;
 use crate::error::{Error, Fault};
 use crate::lexer;
 use crate::params::Params;
+use crate::token::Token;
 use crate::{Span, Statement};
 
 /// How deep parentheses, calls and subqueries may stand in each other. Beyond, a text is refused: it would
@@ -22,6 +23,10 @@ pub const MAX_NESTING: usize = 100;
 /// How high an expression's tree may be: its nesting, and the operators in a row at each level. `AND` and
 /// `OR` in a row count once.
 pub const MAX_HEIGHT: usize = 400;
+
+/// What the regular expressions of a text may take together when compiled, in bytes: a few letters can
+/// stand for megabytes. It is enough for some two thousand ordinary ones, or for three of 10 MB.
+const REGEX_BUDGET: usize = 32 << 20;
 
 /// What a text is parsed with.
 #[derive(Clone, Debug)]
@@ -61,7 +66,7 @@ pub fn parse_with(text: &str, options: &Options) -> Result<Vec<Statement>, Error
 struct Failure {
     fault: Fault,
     offset: usize,
-    /// How many characters behind the place InfluxDB sees it.
+    /// How many characters behind the place InfluxDB sees it, unless it is a bound parameter.
     shift: isize,
 }
 
@@ -94,7 +99,10 @@ impl Failure {
         if self.offset == text.len() && reads_end_twice(text) {
             character += 1;
         }
-        character = character.saturating_add_signed(self.shift).max(1);
+        let is_parameter = text.get(self.offset..).is_some_and(|rest| rest.starts_with('$'));
+        if !is_parameter {
+            character = character.saturating_add_signed(self.shift).max(1);
+        }
         Error { fault: self.fault, offset: self.offset, line, character }
     }
 }
@@ -119,4 +127,8 @@ struct Parser<'a> {
     end: usize,
     /// Parentheses, calls and subqueries around the place.
     depth: usize,
+    /// What was last looked at, and from where: the clauses that may follow each look at the same word.
+    peeked: Option<(usize, Token<'a>)>,
+    /// What is left of [`REGEX_BUDGET`].
+    regex_budget: usize,
 }

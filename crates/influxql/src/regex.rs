@@ -6,6 +6,12 @@ use std::fmt;
 
 pub use error::RegexError;
 
+/// What a compiled pattern may take, in bytes. Each is tried in turn.
+const SIZES: [usize; 4] = [16 << 10, 128 << 10, 1 << 20, 10 << 20];
+
+/// What searching may keep in memory for each thread, in bytes. Beyond, it is slower.
+const DFA_SIZE: usize = 256 << 10;
+
 /// A regular expression as the statement wrote it, checked and ready to use.
 ///
 /// The syntax and its meaning are Go's, which InfluxDB uses: `\d`, `\w`, `\s` and `\b` know ASCII only,
@@ -21,10 +27,32 @@ impl Regex {
     /// Checks and compiles a pattern in Go's syntax.
     ///
     /// # Errors
-    /// The pattern isn't one, or is too large when compiled.
+    /// The pattern isn't one, or takes more than 10 MB when compiled.
     pub fn new(pattern: &str) -> Result<Self, RegexError> {
+        let mut unlimited = usize::MAX;
+        Self::within(pattern, &mut unlimited)
+    }
+
+    /// The same, out of a budget of bytes that it takes its part of.
+    pub(crate) fn within(pattern: &str, budget: &mut usize) -> Result<Self, RegexError> {
         let translated = translate::translate(pattern)?;
-        Ok(Self { compiled: regex::bytes::Regex::new(&translated)?, pattern: pattern.to_owned() })
+        // What it takes can't be asked, only limited.
+        for size in SIZES {
+            let left = budget.checked_sub(size).ok_or(RegexError::TooLarge)?;
+            let built = regex::bytes::RegexBuilder::new(&translated)
+                .size_limit(size)
+                .dfa_size_limit(DFA_SIZE)
+                .build();
+            match built.map_err(RegexError::from) {
+                Err(RegexError::TooLarge) => {}
+                Err(error) => return Err(error),
+                Ok(compiled) => {
+                    *budget = left;
+                    return Ok(Self { pattern: pattern.to_owned(), compiled });
+                }
+            }
+        }
+        Err(RegexError::TooLarge)
     }
 
     /// The pattern as written, without the slashes around it and the backslashes before those within.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use svcflow_influxql::{Fault, MAX_HEIGHT, MAX_NESTING, Statement, parse};
+use svcflow_influxql::{Fault, MAX_HEIGHT, MAX_NESTING, RegexError, Statement, parse};
 
 /// Parses, prints, compares, copies and drops, each of which walks the tree.
 fn walk(text: &str) -> Result<Vec<Statement>, Fault> {
@@ -92,4 +92,18 @@ fn time_grows_with_the_text_only() {
     }
     // Quadratic would be minutes; half a second is usual without optimisation.
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+/// A few letters that stand for megabytes, again and again.
+#[test]
+fn regular_expressions_share_a_budget() {
+    let conditions = |pattern: &str, count| {
+        format!("SELECT a FROM m WHERE {}", vec![format!("b =~ /{pattern}/"); count].join(" OR "))
+    };
+    let too_large = Err(Fault::Regex(RegexError::TooLarge));
+    assert!(parse(&conditions("(?i)^svc-[a-z]+$", 1000)).is_ok());
+    assert_eq!(parse(&conditions("a", 10_000)).map_err(|error| error.fault), too_large);
+    assert_eq!(parse(&conditions(r"\pL{200}", 100)).map_err(|error| error.fault), too_large);
+    let addresses: Vec<_> = (0..5_000).map(|i| format!("10.0.{}.{}", i / 256, i % 256)).collect();
+    assert!(parse(&conditions(&format!("^({})$", addresses.join("|")), 1)).is_ok());
 }

@@ -112,7 +112,7 @@ fn table() -> Vec<(&'static str, usize, usize, String)> {
         ("select 999999999999999999s from b", 1, 8, "overflowed duration 999999999999999999s: choose a smaller duration or INF".into()),
         ("select a = 1 from b", 1, 8, "invalid operator = in SELECT clause; operator is intended for WHERE clause".into()),
         ("select a, f((b and c)) from b", 1, 11, "invalid operator AND in SELECT clause; operator is intended for WHERE clause".into()),
-        ("select a from a.b.c.d", 1, 15, "too many segments in a.b.c.d".into()),
+        ("select a from a.b.c.d.e", 1, 15, "too many segments in a.b.c.d".into()),
         ("select a from b order by z", 1, 26, "only ORDER BY time supported at this time".into()),
         ("select a from b order by time, z", 1, 30, "only ORDER BY time supported at this time".into()),
         ("select a from b fill", 1, 17, "fill must be a function call".into()),
@@ -192,11 +192,11 @@ fn parameters_without_a_fitting_place() {
         ("drop user $y", Param::Boolean(true), "found TRUE, expected identifier"),
     ] {
         let options = Options { params: params(value), ..Options::default() };
-        assert_eq!(
-            parse_with(query, &options).expect_err(query).fault.to_string(),
-            fault,
-            "{query}"
-        );
+        let error = parse_with(query, &options).expect_err(query);
+        assert_eq!(error.fault.to_string(), fault, "{query}");
+        // At the parameter, whatever it is; but for the sign, to which InfluxDB gives no place.
+        let place = query.find(if query.contains('-') { '-' } else { '$' }).unwrap();
+        assert_eq!((error.offset, error.character), (place, place + 1), "{query}");
     }
 }
 

@@ -22,19 +22,17 @@ impl Parser<'_> {
         let mut trailing_dot = false;
         while self.accept_adjacent(Symbol::Dot) {
             match self.peek_raw().kind {
-                Kind::Symbol(Symbol::Slash | Symbol::Colon | Symbol::DoubleColon)
-                | Kind::Regex(_) => {
+                Kind::Symbol(Symbol::Slash | Symbol::Colon | Symbol::DoubleColon) => {
                     trailing_dot = true;
                     break;
                 }
                 Kind::Symbol(Symbol::Dot) => names.push(String::new()),
                 _ => names.push(self.identifier()?),
             }
-        }
-        if names.len() > 3 {
-            let name =
-                names.iter().map(|name| Identifier(name).to_string()).collect::<Vec<_>>().join(".");
-            return Err(Failure::new(Fault::TooManySegments { name }, start));
+            if names.len() > 3 {
+                let names: Vec<_> = names.iter().map(|name| Identifier(name).to_string()).collect();
+                return Err(Failure::new(Fault::TooManySegments { name: names.join(".") }, start));
+            }
         }
         Ok(Segments { names, span: self.span_from(start), trailing_dot })
     }

@@ -1,6 +1,6 @@
 //! Reading words, and what they amount to by themselves.
 
-use super::{Failure, MAX_NESTING, Options, Parser, Result};
+use super::{Failure, MAX_NESTING, Options, Parser, REGEX_BUDGET, Result};
 use crate::error::Fault;
 use crate::keyword::Keyword;
 use crate::lexer;
@@ -9,7 +9,7 @@ use crate::{Duration, DurationError, Regex, Span};
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str, options: &'a Options) -> Self {
-        Self { text, options, at: 0, end: 0, depth: 0 }
+        Self { text, options, at: 0, end: 0, depth: 0, peeked: None, regex_budget: REGEX_BUDGET }
     }
 
     /// The next word, blanks and comments among them. It isn't read yet.
@@ -18,11 +18,17 @@ impl<'a> Parser<'a> {
     }
 
     /// The next word that is neither blank nor comment. It isn't read yet.
-    pub(super) fn peek(&self) -> Token<'a> {
+    pub(super) fn peek(&mut self) -> Token<'a> {
+        if let Some((at, token)) = &self.peeked
+            && *at == self.at
+        {
+            return token.clone();
+        }
         let mut token = self.peek_raw();
         while matches!(token.kind, Kind::Blank(_) | Kind::Comment) {
             token = self.word_at(token.span.end);
         }
+        self.peeked = Some((self.at, token.clone()));
         token
     }
 
@@ -179,7 +185,7 @@ impl<'a> Parser<'a> {
                 .ok_or_else(|| Failure::shifted(Fault::UnterminatedRegex, token.span, BEFORE))?;
         }
         let Kind::Regex(pattern) = &token.kind else { return Ok(None) };
-        let regex = Regex::new(pattern)
+        let regex = Regex::within(pattern, &mut self.regex_budget)
             .map_err(|source| Failure::shifted(Fault::Regex(source), token.span, BEFORE))?;
         self.read(&token);
         Ok(Some((regex, token.span)))

@@ -82,12 +82,17 @@ pub(crate) fn interrupt_flag() -> Result<(Arc<AtomicBool>, Runtime), CliError> {
     Ok((flag, runtime))
 }
 
-fn runtime() -> Result<Runtime, CliError> {
+/// A thread for each core: connections, not computation.
+pub(crate) fn server_runtime() -> Result<Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Start)
+}
+
+pub(crate) fn runtime() -> Result<Runtime, CliError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build().map_err(CliError::Start)
 }
 
-async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
+pub(crate) async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
     let (mut address, tries) = match listen {
         Listen::At(address) => (*address, 1),
         Listen::From(address) => (*address, PORTS_TRIED),
@@ -104,7 +109,7 @@ async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
         .map_or_else(|| CliError::Start(std::io::ErrorKind::AddrInUse.into()), CliError::from))
 }
 
-fn signal() -> impl Future<Output = Result<(), CliError>> {
+pub(crate) fn signal() -> impl Future<Output = Result<(), CliError>> {
     use tokio::signal::unix::{SignalKind, signal};
     async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Start)?;
