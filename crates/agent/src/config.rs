@@ -128,7 +128,9 @@ impl Config {
         Faults::or(self, faults, path).map_err(Error::Config)
     }
 
-    fn faults(&self) -> Vec<Fault> {
+    /// What is wrong beyond single values.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
         let mut messages = Vec::new();
         if !(INTERVAL_MIN..=INTERVAL_MAX).contains(&self.interval) {
             messages.push("`interval` is outside 100ms to 1h: write \"10s\"".to_owned());
@@ -149,7 +151,11 @@ impl Config {
         messages.into_iter().map(Fault::of_all).collect()
     }
 
-    fn set(&mut self, name: &str, value: &DeValue<'_>) -> Parsed<()> {
+    /// Takes one key of a document over.
+    ///
+    /// # Errors
+    /// Where there is no such key or its value is wrong; says what to write instead.
+    pub fn set(&mut self, name: &str, value: &DeValue<'_>) -> Parsed<()> {
         match name {
             "node" => self.node = text(value)?.to_owned(),
             "interval" => self.interval = duration(value)?,

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use crate::document::SamplesDocument;
 use crate::{Config, Error, Shared};
 use failure::{Failure, parameter};
+pub use metrics::families as metric_families;
 
 type QueryOf<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
 

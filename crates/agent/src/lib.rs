@@ -44,7 +44,7 @@ pub use document::{
     SamplesDocument, SourceDocument,
 };
 pub use error::{BoxError, Error};
-pub use http::{Protection, bind, router, serve};
+pub use http::{Protection, bind, metric_families, router, serve};
 pub use local::Locals;
 pub use node::{AgentHandle, Options, kernel_source, start, start_with};
 pub use ring::{ANSWER_SAMPLES_MAX, RING_SAMPLES_MAX};

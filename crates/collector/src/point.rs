@@ -36,7 +36,7 @@ pub const EPOCHS: &str = "svcflow_epochs";
 /// What was stored before each edge's epoch.
 pub const OFFSETS: &str = "svcflow_offsets";
 
-/// The four counters' field names, in [`counters`]' order.
+/// The four counters' field names, in the order of [`Counters`]' fields.
 pub const COUNTERS: [&str; 4] = ["BytesIn", "BytesOut", "PacketsIn", "PacketsOut"];
 
 /// The points of one answer of one node.

@@ -57,7 +57,8 @@ fn lines(series: usize, sample: usize) -> String {
 
 /// Sends one batch on a connection that is kept, and waits until it is durable.
 fn send(stream: &mut TcpStream, body: &str) {
-    let head = format!("POST /write?db=d HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head =
+        format!("POST /write?db=d HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(body.as_bytes()).unwrap();
     let mut reader = BufReader::new(stream);
@@ -71,13 +72,15 @@ fn send(stream: &mut TcpStream, body: &str) {
 }
 
 fn main() {
-    let folder = std::env::var_os("SVCFLOW_BENCH_FOLDER").map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder =
+        std::env::var_os("SVCFLOW_BENCH_FOLDER").map_or_else(std::env::temp_dir, PathBuf::from);
     let folder = tempfile::tempdir_in(folder).unwrap();
     let store = Store::open(folder.path(), Options::default()).unwrap();
     store.create_database("d", PolicySpec::new("autogen", None)).unwrap();
     let config = Config { data: folder.path().to_owned(), ..Config::default() };
     let server = Server::new(&config, store, Box::new(NoEngine), system_clock()).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = runtime.block_on(bind("127.0.0.1:0".parse().unwrap())).unwrap();
     let address = listener.local_addr().unwrap();
     runtime.spawn(server.serve(listener, std::future::pending()));

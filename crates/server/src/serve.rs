@@ -43,6 +43,7 @@ pub struct Server {
     app: Arc<App>,
     tls: Option<ServerTls>,
     more: Router,
+    fallback: Option<Router>,
 }
 
 impl Server {
@@ -61,13 +62,27 @@ impl Server {
         let tls = |(certificate, key)| ServerTls::read(certificate, key, None).map_err(Error::Tls);
         let tls = config.tls().map(tls).transpose()?;
         let app = Arc::new(App::new(store, engine, users, config, clock));
-        Ok(Self { app, tls, more: Router::new() })
+        Ok(Self { app, tls, more: Router::new(), fallback: None })
     }
 
-    /// Serves these routes, too.
+    /// Serves these routes, too: to users where there are some, to all otherwise.
     #[must_use]
     pub fn with_routes(mut self, routes: Router) -> Self {
-        self.more = self.more.merge(routes);
+        self.more = self.more.merge(http::for_users(routes, Arc::clone(&self.app)));
+        self
+    }
+
+    /// Has these routes answer what nothing else does: to users where there are some, to all otherwise.
+    #[must_use]
+    pub fn with_fallback(mut self, routes: Router) -> Self {
+        self.fallback = Some(http::for_users(routes, Arc::clone(&self.app)));
+        self
+    }
+
+    /// Says this in `/metrics`, too: families of OpenMetrics, without the closing `# EOF`.
+    #[must_use]
+    pub fn with_metrics(self, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.app.metrics.add(Box::new(metrics));
         self
     }
 
@@ -87,7 +102,7 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
-        let router = self.more.merge(http::router(Arc::clone(&self.app)));
+        let router = self.more.merge(http::router(Arc::clone(&self.app), self.fallback));
         match &self.tls {
             Some(tls) => serve(TlsListener::new(listener, tls), router, &self.app, shutdown).await,
             None => serve(listener, router, &self.app, shutdown).await,

@@ -49,6 +49,15 @@ to /write, InfluxQL to /query. The data stays in a folder.")]
   svcflow server --config /etc/svcflow.toml  settings from a file; flags win over it
   svcflow query \"CREATE DATABASE telegraf\" make a database to write to")]
     Server(ServerOptions),
+    /// Count this host's traffic and keep it: agent, collector and server in one process
+    #[command(after_long_help = "Examples:
+  sudo svcflow standalone                    agent on 127.0.0.1:4000, InfluxDB 1.x on 127.0.0.1:8086
+  sudo svcflow standalone --observe-only     change nothing: read connection tracking
+  svcflow query --db telegraf \"SHOW MEASUREMENTS\"
+
+The file given with --config holds a server's settings, those of the agent in a table [agent], and those of the
+collector, which may ask other agents, too, in a table [collector].")]
+    Standalone(StandaloneOptions),
     /// Ask a server in InfluxQL, and print tables, JSON or CSV
     #[command(after_long_help = "Examples:
   svcflow query \"SHOW DATABASES\"
@@ -149,6 +158,21 @@ pub(crate) struct ServerOptions {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct StandaloneOptions {
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+    /// Serve the agent's HTTP here [default: 127.0.0.1:4000]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) agent_listen: Option<SocketAddr>,
+    /// Change nothing on the host: read connection tracking
+    #[arg(long)]
+    pub(crate) observe_only: bool,
+    /// End after this long
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) duration: Option<Duration>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct QueryOptions {
     /// InfluxQL: one statement, or several with semicolons between them
     pub(crate) query: String,
@@ -200,6 +224,9 @@ pub(crate) struct DemoOptions {
     /// Serve HTTP here [default: the first free port from 127.0.0.1:4000]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Keep the history here [default: demo, in the folder that `svcflow server` would use]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
     /// How to count: auto, nftables or conntrack
     #[arg(long, default_value_t)]
     pub(crate) source: Preference,

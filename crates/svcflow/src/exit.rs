@@ -29,6 +29,12 @@ pub enum CliError {
     /// The server could not be started or failed.
     #[error(transparent)]
     Server(#[from] svcflow_server::Error),
+    /// The collector could not be started.
+    #[error(transparent)]
+    Collector(#[from] svcflow_collector::Error),
+    /// A configuration file has faults; all of them are listed.
+    #[error("{0}")]
+    Config(svcflow_settings::Faults),
     /// A connection could not be set up or gave nothing usable.
     #[error(transparent)]
     Transport(#[from] svcflow_transport::Error),

@@ -7,6 +7,7 @@ mod commands;
 mod document;
 mod exit;
 mod output;
+mod settings;
 mod table;
 mod top;
 mod units;
@@ -26,6 +27,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         Command::Demo(options) => commands::demo::run(options),
         Command::Agent(options) => commands::agent::run(options),
         Command::Server(options) => commands::server::run(options),
+        Command::Standalone(options) => commands::server::standalone(options),
         Command::Query(options) => commands::query::run(options),
         Command::Config { action: ConfigAction::Check { file, kind } } => match kind {
             ConfigOf::Agent => commands::agent::check(file),

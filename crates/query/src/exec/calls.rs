@@ -40,8 +40,7 @@ impl Query<'_> {
                 .collect();
             let mut gathering = Gathering::new(self, level, work, selector);
             self.gather(node, group, shifted, &mut gathering, &mut lanes)?;
-            let (_, places) = lanes.sorted();
-            for (at, points) in gathering.finish(&places, lanes.is_single(), self.seed)? {
+            for (at, points) in gathering.finish(&mut lanes, self.seed)? {
                 let Some(call) = calls.get(at) else { continue };
                 let points = self.finish_call(level, call, points, shifted)?;
                 if let Some(made) = made.get_mut(at) {
@@ -74,8 +73,10 @@ impl Query<'_> {
                     gathering.leaf(leaf, self.series(group, *at), range, lanes)?;
                 }
                 NodeSource::Inner { node: inner, map } => {
-                    let stream = self.inner_rows(node, inner, map, group, range, lanes)?;
-                    gathering.stream(&stream, map);
+                    if gathering.wants(map) {
+                        let rows = self.rows(inner, group, range)?;
+                        gathering.rows(node, &rows, inner, map, lanes);
+                    }
                 }
             }
         }

@@ -4,21 +4,23 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use svcflow_store::{Order, TimeRange};
+use svcflow_store as store;
+use svcflow_store::TimeRange;
 
-use super::calls::{aggregate_name, tags_with, transform_name, unsupported};
+use super::calls::{aggregate_name, tags_with, unsupported};
 use super::earliest::{OfSeries, two_at_the_end};
 use super::lanes::Lanes;
-use super::node::Query;
-use super::raw::limited_reading;
+use super::node::{Node, Query};
+use super::raw::{limited_reading, most_of_series};
+use super::rows::Rows;
 use super::scan::{Flow, Leaf, SeriesRows};
-use super::source::{Stream, Wanted, merge_streams};
+use super::source::{Stream, Wanted, inner_stream, merge_streams};
 use crate::kernel::accumulate::{Accumulator, Run};
 use crate::kernel::buckets::Buckets;
 use crate::kernel::integral::integral;
 use crate::kernel::points::Points;
 use crate::kernel::windows;
-use crate::plan::{Aggregate, CallPlan, Kind, Level, MIN_TIME, Mapped, Transform};
+use crate::plan::{Aggregate, CallPlan, Kind, Level, MIN_TIME, Mapped};
 use crate::{Column, QueryError};
 
 /// A call that is to be worked out.
@@ -63,7 +65,11 @@ impl<'a, 'q> Gathering<'a, 'q> {
     ) -> Self {
         let gathered = works.into_iter().map(|work| {
             let kind = level.inputs.get(work.call.input).and_then(|input| input.kind);
-            let kind = kind.unwrap_or(Kind::Float);
+            // The tags of a level within are texts.
+            let kind = match kind.unwrap_or(Kind::Float) {
+                Kind::Tag => Kind::String,
+                kind => kind,
+            };
             let parts = work
                 .call
                 .aggregate
@@ -101,24 +107,8 @@ impl<'a, 'q> Gathering<'a, 'q> {
         lanes: &mut Lanes,
     ) -> Result<(), QueryError> {
         for gathered in &mut self.gathered {
-            gathered.check(leaf, series)?;
-            if let Store::Rows { streams, finer } = &mut gathered.store {
-                let columns = columns(&gathered.work);
-                let driver = Some(gathered.work.call.input);
-                let wanted = Wanted { driver, columns: &columns, beside: 1, enough: usize::MAX };
-                if !leaf.has(gathered.work.call.input) {
-                    continue;
-                }
-                let top = matches!(gathered.work.call.aggregate, Some(Aggregate::Top { .. }));
-                let limited = top && finer.is_none();
-                let lanes = finer.as_mut().unwrap_or(lanes);
-                let stream = self.query.leaf_rows(leaf, series, range, &wanted, lanes)?;
-                // InfluxDB limits what these read, too.
-                streams.push(if limited {
-                    limited_reading(stream, self.level, lanes, leaf.table.shard)
-                } else {
-                    stream
-                });
+            if leaf.has(gathered.work.call.input) {
+                gathered.read(self.query, self.level, leaf, series, range, lanes)?;
             }
         }
         if self.gathered.iter().any(|it| !matches!(it.store, Store::Rows { .. })) {
@@ -142,10 +132,10 @@ impl<'a, 'q> Gathering<'a, 'q> {
         range: TimeRange,
         lanes: &mut Lanes,
     ) -> Result<(), QueryError> {
-        let level = self.level;
+        let (level, range) = (self.level, self.query.clip(range));
         let mut current: Option<(u32, Vec<Option<Accumulator>>)> = None;
         let mut held = self.query.budget.hold();
-        leaf.scan(series, range, Order::Ascending, self.query.budget, &mut |rows| {
+        leaf.scan(series, range, store::Order::Ascending, self.query.budget, &mut |rows| {
             if current.as_ref().is_none_or(|(series, _)| *series != rows.series) {
                 if let Some((series, made)) = current.take() {
                     let lane = lanes.of_series(leaf.table, series);
@@ -166,20 +156,37 @@ impl<'a, 'q> Gathering<'a, 'q> {
         Ok(())
     }
 
+    /// Whether anything of a level within is wanted.
+    pub(super) fn wants(&self, map: &[Mapped]) -> bool {
+        self.gathered.iter().any(|gathered| gathered.finds(map))
+    }
+
     /// Takes the rows of a level within.
-    pub(super) fn stream(&mut self, stream: &Stream, map: &[Mapped]) {
-        for gathered in &mut self.gathered {
-            if map.get(gathered.work.call.input) == Some(&Mapped::Nothing) {
-                continue;
-            }
-            let picked = stream.select(&columns(&gathered.work));
-            let points = picked.into_points().valid();
+    pub(super) fn rows(
+        &mut self,
+        node: &Node<'_>,
+        rows: &Rows,
+        inner: &Node<'_>,
+        map: &[Mapped],
+        lanes: &mut Lanes,
+    ) {
+        for gathered in self.gathered.iter_mut().filter(|gathered| gathered.finds(map)) {
+            let kind = gathered.kind;
+            let stream = match &mut gathered.store {
+                Store::Rows { finer: Some(finer), .. } => {
+                    inner_stream(node, rows, inner, map, finer)
+                }
+                _ => inner_stream(node, rows, inner, map, lanes),
+            };
+            let mut points = stream.select(&columns(&gathered.work)).into_points();
+            points.column = points.column.cast(kind);
+            let points = points.valid();
             match &mut gathered.store {
                 Store::Parts(lanes) | Store::Ends(_, lanes) => {
                     let kinds = Self::beside_kinds(self.level, gathered.work.beside);
                     let aggregate = gathered.work.call.aggregate.as_ref();
-                    let made = aggregate
-                        .and_then(|aggregate| Accumulator::new(aggregate, gathered.kind, &kinds));
+                    let made =
+                        aggregate.and_then(|aggregate| Accumulator::new(aggregate, kind, &kinds));
                     let Some(empty) = made else { continue };
                     add_points(lanes, &points, &gathered.work.buckets, &empty);
                 }
@@ -188,20 +195,34 @@ impl<'a, 'q> Gathering<'a, 'q> {
         }
     }
 
-    /// Works the aggregates out. Series get the numbers that say their order.
+    /// Works the aggregates out.
     pub(super) fn finish(
         self,
-        places: &[u32],
-        single: bool,
+        lanes: &mut Lanes,
         seed: u64,
     ) -> Result<Vec<(usize, Points)>, QueryError> {
         let (level, selector) = (self.level, self.selector);
-        let finished = self.gathered.into_iter().map(|gathered| {
+        let coarse: Vec<Vec<u32>> =
+            self.gathered.iter().map(|gathered| gathered.coarse(level, lanes)).collect();
+        let (_, places) = lanes.sorted();
+        let single = lanes.is_single();
+        let finished = self.gathered.into_iter().zip(coarse).map(|(gathered, coarse)| {
             let at = gathered.work.at;
-            Ok((at, gathered.finish(level, places, single, selector, seed)?))
+            let order = Order { places: &places, single, coarse };
+            Ok((at, gathered.finish(level, &order, selector, seed)?))
         });
         finished.collect()
     }
+}
+
+/// Which place each series has.
+struct Order<'a> {
+    /// By the series' number.
+    places: &'a [u32],
+    /// Whether there is only one.
+    single: bool,
+    /// The number of the series that each finer one is of, in the order of the finer ones.
+    coarse: Vec<u32>,
 }
 
 /// The inputs that a call needs: what it works on, and what stands beside its values.
@@ -287,26 +308,51 @@ fn add_points(
 }
 
 impl Gathered<'_> {
-    /// Whether the function goes with the type, once there are series of it.
-    fn check(&self, leaf: &Leaf<'_>, series: &[u32]) -> Result<(), QueryError> {
-        if series.is_empty() || !leaf.has(self.work.call.input) {
-            return Ok(());
-        }
-        let mut kind = self.kind;
-        if let Some(aggregate) = &self.work.call.aggregate {
-            if !goes_with(aggregate, kind) {
-                return Err(unsupported(aggregate_name(aggregate), Some(kind)));
-            }
-            kind = kind_after(aggregate, kind);
-        }
-        for transform in &self.work.call.transforms {
-            let elapsed = matches!(transform, Transform::Elapsed { .. });
-            if !elapsed && !matches!(kind, Kind::Float | Kind::Integer) {
-                return Err(unsupported(transform_name(transform), Some(kind)));
-            }
-            kind = if elapsed { Kind::Integer } else { kind };
-        }
+    /// Reads rows of stored series, where the call needs all of them.
+    fn read(
+        &mut self,
+        query: &Query<'_>,
+        level: &Level,
+        leaf: &Leaf<'_>,
+        series: &[u32],
+        range: TimeRange,
+        lanes: &mut Lanes,
+    ) -> Result<(), QueryError> {
+        let Store::Rows { streams, finer } = &mut self.store else { return Ok(()) };
+        // InfluxDB limits what `top` and `bottom` read, too, unless they tell rows apart by tags.
+        let top = matches!(self.work.call.aggregate, Some(Aggregate::Top { .. }));
+        let limited = top && finer.is_none();
+        let lanes = finer.as_mut().unwrap_or(lanes);
+        let wanted = Wanted {
+            driver: Some(self.work.call.input),
+            columns: &columns(&self.work),
+            beside: 1,
+            enough: usize::MAX,
+            most: most_of_series(level, lanes).filter(|_| limited),
+        };
+        let stream = query.leaf_rows(leaf, series, range, &wanted, lanes)?;
+        streams.push(if limited {
+            limited_reading(stream, level, lanes, leaf.table.shard)
+        } else {
+            stream
+        });
         Ok(())
+    }
+
+    /// Whether its input is there.
+    fn finds(&self, map: &[Mapped]) -> bool {
+        map.get(self.work.call.input) != Some(&Mapped::Nothing)
+    }
+
+    /// The numbers of the series that the finer ones are of, in the order of these.
+    fn coarse(&self, level: &Level, lanes: &mut Lanes) -> Vec<u32> {
+        let Store::Rows { finer: Some(finer), .. } = &self.store else { return Vec::new() };
+        let Some(Aggregate::Top { tags, .. }) = &self.work.call.aggregate else {
+            return Vec::new();
+        };
+        let by = tags_with(&level.group_by, tags);
+        let (keys, _) = finer.sorted();
+        keys.iter().map(|key| lanes.of_key(key, &by)).collect()
     }
 
     fn accumulator(&self, level: &Level) -> Option<Accumulator> {
@@ -320,15 +366,14 @@ impl Gathered<'_> {
     fn finish(
         self,
         level: &Level,
-        places: &[u32],
-        single: bool,
+        order: &Order<'_>,
         selector: bool,
         seed: u64,
     ) -> Result<Points, QueryError> {
         let keep_times = selector && level.interval.is_none();
         match self.store {
             Store::Parts(lanes) | Store::Ends(_, lanes) => {
-                let points = super::parts::points_of(lanes, places, single, keep_times);
+                let points = super::parts::points_of(lanes, order.places, order.single, keep_times);
                 Ok(super::parts::ordered(points, level.ascending))
             }
             Store::Rows { streams, finer } => {
@@ -336,41 +381,14 @@ impl Gathered<'_> {
                 let mut points = stream.into_points();
                 let (aggregate, buckets) = (self.work.call.aggregate.as_ref(), &self.work.buckets);
                 if let Some(finer) = finer {
-                    points = coarser(aggregate, points, buckets, &finer, level, seed);
-                } else {
-                    points.number(places, single);
+                    points = coarser(aggregate, points, buckets, &finer, &order.coarse, seed);
                 }
+                points.number(order.places, order.single);
                 let Some(aggregate) = aggregate else { return Ok(points) };
                 of_rows(aggregate, points, buckets, level, keep_times, seed)
                     .ok_or_else(|| unsupported(aggregate_name(aggregate), Some(self.kind)))
             }
         }
-    }
-}
-
-fn goes_with(aggregate: &Aggregate, kind: Kind) -> bool {
-    let numbers = matches!(kind, Kind::Float | Kind::Integer);
-    match aggregate {
-        Aggregate::Count
-        | Aggregate::CountDistinct
-        | Aggregate::First
-        | Aggregate::Last
-        | Aggregate::Mode
-        | Aggregate::Distinct
-        | Aggregate::Sample(_) => true,
-        Aggregate::Min | Aggregate::Max => numbers || kind == Kind::Boolean,
-        _ => numbers,
-    }
-}
-
-/// The type of an aggregate's values.
-const fn kind_after(aggregate: &Aggregate, kind: Kind) -> Kind {
-    match aggregate {
-        Aggregate::Count | Aggregate::CountDistinct => Kind::Integer,
-        Aggregate::Mean | Aggregate::Median | Aggregate::Stddev | Aggregate::Integral { .. } => {
-            Kind::Float
-        }
-        _ => kind,
     }
 }
 
@@ -380,23 +398,16 @@ fn coarser(
     mut points: Points,
     buckets: &Buckets,
     finer: &Lanes,
-    level: &Level,
+    coarse: &[u32],
     seed: u64,
 ) -> Points {
-    let (keys, places) = finer.sorted();
-    points.number(&places, false);
-    let Some(Aggregate::Top { tags, least, .. }) = aggregate else { return points };
+    points.number(&finer.sorted().1, false);
+    let Some(Aggregate::Top { least, .. }) = aggregate else { return points };
     let one = Aggregate::Top { count: 1, tags: Vec::new(), least: *least };
     let Some(mut best) = windows::aggregate(&one, &points, buckets, true, seed) else {
         return points;
     };
-    let mut lanes = Lanes::new(&level.group_by, &level.dimensions);
-    let by = tags_with(&level.group_by, tags);
-    let numbers: Vec<u32> = keys.iter().map(|key| lanes.of_key(key, &by)).collect();
-    let single = lanes.is_single();
-    let (_, places) = lanes.sorted();
-    best.number(&numbers, false);
-    best.number(&places, single);
+    best.number(coarse, false);
     best
 }
 

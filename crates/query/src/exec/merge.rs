@@ -42,8 +42,22 @@ pub(crate) fn merge(parts: &[Part<'_>], ascending: bool, shard: Option<i64>) -> 
 /// Nanoseconds from 0001-01-01, from which Go counts, to 1970-01-01.
 const GO_ZERO: i128 = 62_135_596_800_000_000_000;
 
+/// The first rows of each shard.
+pub(crate) fn most_of_each_shard(times: &[i64], most: u64, shard: i64) -> Vec<u32> {
+    let mut kept = Vec::new();
+    let mut seen = (0, 0);
+    for (row, time) in (0..).zip(times) {
+        let shard = shard_of(*time, shard);
+        seen = if seen.0 == shard { (shard, seen.1 + 1) } else { (shard, 1) };
+        if seen.1 <= most {
+            kept.push(row);
+        }
+    }
+    kept
+}
+
 /// The beginning of the shard that an instant lies in.
-pub(crate) fn shard_of(time: i64, width: i64) -> i128 {
+fn shard_of(time: i64, width: i64) -> i128 {
     let time = i128::from(time);
     time - (time + GO_ZERO).rem_euclid(i128::from(width.max(1)))
 }

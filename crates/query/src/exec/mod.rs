@@ -18,6 +18,7 @@ mod scan;
 mod select;
 mod source;
 mod tables;
+mod types;
 
 pub(crate) use budget::Budget;
 pub(crate) use select::select;

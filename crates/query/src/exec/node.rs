@@ -9,7 +9,7 @@ use super::groups::{Groups, Place, group};
 use super::scan::Leaf;
 use super::tables::StoredTable;
 use crate::QueryError;
-use crate::plan::{Level, LevelSource, MAX_TIME, MIN_TIME, Mapped};
+use crate::plan::{Body, Level, LevelSource, MAX_TIME, MIN_TIME, Mapped, Transform};
 
 /// A level and where its rows come from.
 pub(crate) struct Node<'a> {
@@ -35,6 +35,8 @@ pub(crate) struct Query<'a> {
     pub(crate) budget: &'a Budget<'a>,
     /// What random choices begin with.
     pub(crate) seed: u64,
+    /// Nothing beyond is read, even if a function within would look at the bucket before.
+    read: TimeRange,
 }
 
 impl<'a> Query<'a> {
@@ -46,6 +48,7 @@ impl<'a> Query<'a> {
     ) -> Result<Self, QueryError> {
         let mut leaves = Vec::new();
         let root = node(level, tables, &mut leaves);
+        super::types::check(&root, &leaves)?;
         let series = leaves.iter().map(|leaf: &Leaf<'_>| leaf.selection.series.len()).sum();
         budget.series(series)?;
         let places: Vec<Place<'_>> = leaves
@@ -61,7 +64,12 @@ impl<'a> Query<'a> {
         if !level.ascending {
             groups.groups.reverse();
         }
-        Ok(Self { root, leaves, groups, budget, seed })
+        Ok(Self { root, leaves, groups, budget, seed, read: readable(level) })
+    }
+
+    /// What of a range is read.
+    pub(crate) fn clip(&self, range: TimeRange) -> TimeRange {
+        TimeRange { first: range.first.max(self.read.first), last: range.last.min(self.read.last) }
     }
 
     /// The tags of a group, with their keys.
@@ -99,6 +107,25 @@ fn node<'a>(level: &'a Level, tables: &'a [StoredTable], leaves: &mut Vec<Leaf<'
         }
     }
     Node { level, sources }
+}
+
+/// What the outermost level lets be read: its range, and as many buckets before it as its functions look back.
+fn readable(level: &Level) -> TimeRange {
+    let range = range_of(level, EVERYTHING);
+    let back = match &level.body {
+        Body::Calls { calls, .. } => {
+            let all = calls.iter().flat_map(|call| &call.transforms);
+            all.map(Transform::buckets_before).max().unwrap_or(0)
+        }
+        _ => 0,
+    };
+    let every = level.interval.map_or(0, |interval| interval.every);
+    let back = every.saturating_mul(back);
+    if level.ascending {
+        TimeRange { first: range.first.saturating_sub(back).max(MIN_TIME), last: range.last }
+    } else {
+        TimeRange { first: range.first, last: range.last.saturating_add(back).min(MAX_TIME) }
+    }
 }
 
 /// What a level reads, given what the one around it reads.

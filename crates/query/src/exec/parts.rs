@@ -15,8 +15,6 @@ pub(super) struct Unordered {
     points: Points,
     /// Where each point's bucket begins.
     starts: Vec<i64>,
-    /// When the row was that each point is of; empty where they are of no row.
-    rows: Vec<i64>,
 }
 
 /// The points of each series' buckets. `keep_times` keeps the times of rows that were picked.
@@ -46,7 +44,6 @@ pub(super) fn points_of(
             lanes: Vec::new(),
         },
         starts: Vec::new(),
-        rows: Vec::new(),
     })
 }
 
@@ -59,25 +56,23 @@ impl Unordered {
             beside.append(more);
         }
         self.starts.extend(other.starts);
-        self.rows.extend(other.rows);
     }
 }
 
-/// The points in the order in which they are put out: by bucket; in a bucket by the row's time where they
-/// are of rows, and then by series, whichever way the buckets go.
+/// The points in the order in which they are put out: by bucket, and in a bucket by series, whichever way the
+/// buckets go.
 pub(super) fn ordered(unordered: Unordered, ascending: bool) -> Points {
-    let Unordered { mut points, starts, rows } = unordered;
+    let Unordered { mut points, starts } = unordered;
     if points.lanes.is_empty() && ascending {
         return points;
     }
     let mut order: Vec<u32> = (0..u32::try_from(points.len()).unwrap_or(u32::MAX)).collect();
     let start = |row: &u32| starts.get(*row as usize).copied().unwrap_or_default();
-    let time = |row: &u32| rows.get(*row as usize).copied().unwrap_or_default();
     let lane = |row: &u32| points.lanes.get(*row as usize).copied().unwrap_or_default();
     order.sort_by(|a, b| {
         let by_bucket = start(a).cmp(&start(b));
         let by_bucket = if ascending { by_bucket } else { by_bucket.reverse() };
-        by_bucket.then(time(a).cmp(&time(b))).then(lane(a).cmp(&lane(b)))
+        by_bucket.then(lane(a).cmp(&lane(b)))
     });
     points = points.pick(&order);
     points
@@ -134,7 +129,6 @@ fn plain<S, T>(
             lanes: Vec::new(),
         },
         starts: runs.starts,
-        rows: Vec::new(),
     }
 }
 
@@ -145,9 +139,8 @@ fn picked<T>(
     values: impl Fn(Vec<T>) -> Values,
 ) -> Unordered {
     let rows: Vec<u32> = runs.states.iter().map(|pick| pick.row).collect();
-    let at: Vec<i64> = runs.states.iter().map(|pick| pick.time).collect();
     let times = if keep_times {
-        at.clone()
+        runs.states.iter().map(|pick| pick.time).collect()
     } else {
         let mut times = runs.starts.clone();
         from_zero(&mut times, MIN_TIME);
@@ -161,6 +154,5 @@ fn picked<T>(
             lanes: Vec::new(),
         },
         starts: runs.starts,
-        rows: at,
     }
 }

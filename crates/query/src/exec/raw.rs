@@ -4,11 +4,11 @@ use svcflow_store::TimeRange;
 
 use super::groups::Group;
 use super::lanes::Lanes;
-use super::merge::shard_of;
+use super::merge::most_of_each_shard;
 use super::node::{Node, NodeSource, Query};
 use super::outputs::put_out;
 use super::rows::{Rows, page};
-use super::source::{Stream, Wanted, merge_streams};
+use super::source::{Stream, Wanted, inner_stream, merge_streams};
 use crate::QueryError;
 use crate::plan::{Body, Level};
 
@@ -46,13 +46,20 @@ impl Query<'_> {
             streams.push(match source {
                 NodeSource::Leaf(at) => {
                     let Some(leaf) = self.leaves.get(*at) else { continue };
-                    let wanted = Wanted { driver: None, columns, beside: 0, enough };
+                    let wanted = Wanted {
+                        driver: None,
+                        columns,
+                        beside: 0,
+                        enough,
+                        most: most_of_series(level, &lanes),
+                    };
                     let series = self.series(group, *at);
                     let stream = self.leaf_rows(leaf, series, range, &wanted, &mut lanes)?;
                     limited_reading(stream, level, &lanes, leaf.table.shard)
                 }
                 NodeSource::Inner { node: inner, map } => {
-                    self.inner_rows(node, inner, map, group, range, &mut lanes)?.select(columns)
+                    let rows = self.rows(inner, group, range)?;
+                    inner_stream(node, &rows, inner, map, &mut lanes).select(columns)
                 }
             });
         }
@@ -79,17 +86,19 @@ pub(super) fn limited_reading(stream: Stream, level: &Level, lanes: &Lanes, shar
     if !lanes.is_single() {
         return paged(stream, level, lanes);
     }
-    let most = level.limit.saturating_add(level.offset).saturating_add(1);
-    let mut kept = Vec::new();
-    let mut seen = (0, 0);
-    for (row, time) in (0..).zip(&stream.times) {
-        let shard = shard_of(*time, shard);
-        seen = if seen.0 == shard { (shard, seen.1 + 1) } else { (shard, 1) };
-        if seen.1 <= most {
-            kept.push(row);
-        }
-    }
-    stream.pick(&kept)
+    stream.pick(&most_of_each_shard(&stream.times, most_read(level), shard))
+}
+
+/// How many rows InfluxDB reads of a shard at most, where there is a limit.
+const fn most_read(level: &Level) -> u64 {
+    level.limit.saturating_add(level.offset).saturating_add(1)
+}
+
+/// How many rows of each series InfluxDB reads of a shard, where series are told apart that aren't in the
+/// answer.
+pub(super) fn most_of_series(level: &Level, lanes: &Lanes) -> Option<u64> {
+    let limited = level.limit > 0 || level.offset > 0;
+    (limited && !lanes.is_single()).then(|| most_read(level))
 }
 
 fn paged(stream: Stream, level: &Level, lanes: &Lanes) -> Stream {

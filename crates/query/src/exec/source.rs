@@ -6,14 +6,14 @@ use svcflow_store::{Order, TimeRange};
 
 use super::groups::Group;
 use super::lanes::Lanes;
-use super::merge::{Part, gather, merge};
+use super::merge::{Part, gather, merge, most_of_each_shard};
 use super::node::{Node, NodeSource, Query};
 use super::rows::{LaneKey, Rows};
 use super::scan::{Flow, Leaf, SeriesRows};
 use crate::kernel::columns::rows_of;
 use crate::kernel::eval::holds;
-use crate::plan::{Kind, Mapped};
-use crate::{Column, QueryError};
+use crate::plan::{Eval, Kind, Mapped};
+use crate::{Column, QueryError, Values};
 
 /// Some of a level's input columns, of rows in the order in which they are put out.
 #[derive(Debug, Default)]
@@ -32,27 +32,6 @@ impl Query<'_> {
         series.unwrap_or_default()
     }
 
-    /// The rows of a level within, as the inputs of the one around it, and which series each is of.
-    pub(crate) fn inner_rows(
-        &self,
-        node: &Node<'_>,
-        inner: &Node<'_>,
-        map: &[Mapped],
-        group: &Group,
-        range: TimeRange,
-        lanes: &mut Lanes,
-    ) -> Result<Stream, QueryError> {
-        let rows = self.rows(inner, group, range)?;
-        let mut stream = mapped(&rows, inner, map, lanes);
-        if let Some(condition) = &node.level.condition {
-            let passed = holds(condition, &stream.columns, stream.times.len());
-            if passed.iter().any(|passed| !passed) {
-                stream = stream.pick(&rows_of(&passed));
-            }
-        }
-        Ok(stream)
-    }
-
     /// The rows of stored series that have one of these inputs, put together in the order of time. Of each
     /// series at most `enough` rows.
     pub(crate) fn leaf_rows(
@@ -67,7 +46,7 @@ impl Query<'_> {
         let mut held = self.budget.hold();
         let mut parts: Vec<SeriesPart> = Vec::new();
         let order = if ascending { Order::Ascending } else { Order::Descending };
-        leaf.scan(series, range, order, self.budget, &mut |rows| {
+        leaf.scan(series, self.clip(range), order, self.budget, &mut |rows| {
             let same = parts.last().is_some_and(|part| part.series == rows.series);
             if !same {
                 let lane = lanes.of_series(leaf.table, rows.series);
@@ -80,6 +59,12 @@ impl Query<'_> {
             let enough = part.times.len() >= wanted.enough;
             Ok(if enough { Flow::NextSeries } else { Flow::More })
         })?;
+        if let Some(most) = wanted.most {
+            for part in &mut parts {
+                let kept = most_of_each_shard(&part.times, most, leaf.table.shard);
+                part.keep(&kept);
+            }
+        }
         parts.retain(|part| !part.times.is_empty());
         Ok(together(leaf, parts, wanted, lanes.is_single()))
     }
@@ -95,6 +80,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) beside: usize,
     /// How many rows of each series are enough.
     pub(crate) enough: usize,
+    /// How many rows of each series are taken of each shard.
+    pub(crate) most: Option<u64>,
 }
 
 /// Rows of one series.
@@ -107,6 +94,14 @@ struct SeriesPart {
 }
 
 impl SeriesPart {
+    fn keep(&mut self, rows: &[u32]) {
+        if rows.len() < self.times.len() {
+            let time = |row: &u32| self.times.get(*row as usize).copied();
+            self.times = rows.iter().filter_map(time).collect();
+            self.columns = self.columns.iter().map(|column| column.pick(rows)).collect();
+        }
+    }
+
     /// Adds rows, backwards where that is the order.
     fn add(&mut self, rows: &mut SeriesRows, wanted: &Wanted<'_>, ascending: bool) {
         let nothing = || Column::nulls(Kind::Float, rows.times.len());
@@ -203,6 +198,40 @@ pub(crate) fn escape(out: &mut String, text: &str, special: &[char]) {
     }
 }
 
+/// The inputs of a level made of the rows of one within, without those that its condition keeps out, and which
+/// series each is of.
+pub(super) fn inner_stream(
+    node: &Node<'_>,
+    rows: &Rows,
+    inner: &Node<'_>,
+    map: &[Mapped],
+    lanes: &mut Lanes,
+) -> Stream {
+    let stream = mapped(rows, inner, map, lanes);
+    let Some(condition) = &node.level.condition else { return stream };
+    let condition = without_functions(condition);
+    let passed = holds(&condition, &stream.columns, stream.times.len());
+    if passed.iter().all(|passed| *passed) { stream } else { stream.pick(&rows_of(&passed)) }
+}
+
+/// A condition as InfluxDB has it there: it knows no functions.
+fn without_functions(eval: &Eval) -> Eval {
+    let inner = |eval: &Eval| Box::new(without_functions(eval));
+    match eval {
+        Eval::Math { .. } => Eval::Null,
+        Eval::Binary { op, left, right } => {
+            Eval::Binary { op: *op, left: inner(left), right: inner(right) }
+        }
+        Eval::Matches { text, regex, negated } => {
+            Eval::Matches { text: inner(text), regex: regex.clone(), negated: *negated }
+        }
+        Eval::Logic(op, operands) => {
+            Eval::Logic(*op, operands.iter().map(without_functions).collect())
+        }
+        Eval::Column(_) | Eval::Constant(_) | Eval::Null => eval.clone(),
+    }
+}
+
 /// The inputs of a level made of the rows of one within.
 fn mapped(rows: &Rows, inner: &Node<'_>, map: &[Mapped], lanes: &mut Lanes) -> Stream {
     let count = rows.len();
@@ -212,11 +241,12 @@ fn mapped(rows: &Rows, inner: &Node<'_>, map: &[Mapped], lanes: &mut Lanes) -> S
         Mapped::Output(at, kind) => {
             let column = rows.columns.get(*at).cloned();
             let column = column.unwrap_or_else(|| Column::nulls(Kind::Float, count));
-            kind.map_or(column.clone(), |kind| column.cast(kind))
+            kind.map_or(column.clone(), |kind| column.cast_or_keep(kind))
         }
+        // A tag that isn't there is an empty text here.
         Mapped::Tag(name) => match by.iter().position(|tag| tag == name) {
             Some(at) => tag_column(rows, at),
-            None => Column::nulls(Kind::String, count),
+            None => Column::valid(Values::Same(Arc::default(), count)),
         },
         Mapped::Nothing => Column::nulls(Kind::Float, count),
     };
@@ -233,14 +263,10 @@ fn tag_column(rows: &Rows, at: usize) -> Column {
     let value = |key: &LaneKey| key.get(at).cloned().unwrap_or_default();
     let values: Vec<Arc<str>> = rows.keys.iter().map(value).collect();
     match values.as_slice() {
-        [only] => Column::same(only, rows.len()),
+        [only] => Column::valid(Values::Same(Arc::clone(only), rows.len())),
         _ => {
-            let mut column = Column::empty(Kind::String);
-            for value in &values {
-                column.append(Column::same(value, 1));
-            }
             let lanes: Vec<u32> = (0..rows.len()).map(|row| rows.lane(row)).collect();
-            column.pick(&lanes)
+            Column::valid(Values::String(values)).pick(&lanes)
         }
     }
 }

@@ -130,21 +130,19 @@ impl Window<'_> {
                 };
                 lanes.entry(self.points.lane(row)).or_default().push(item);
             }
-            let mut bucket = Vec::new();
             for (lane, mut items) in lanes {
-                match each(&mut items) {
-                    Some(emits) => bucket.extend(emits.into_iter().map(|emit| (lane, emit))),
-                    None => known = false,
+                let Some(mut emits) = each(&mut items) else {
+                    known = false;
+                    continue;
+                };
+                emits.sort_by_key(|emit| emit.time.unwrap_or(start));
+                for emit in emits {
+                    let time = emit.time.filter(|_| self.keep_times).unwrap_or(start);
+                    out.times.push(time);
+                    out.values.push(emit.value);
+                    out.rows.push(emit.row);
+                    out.lanes.push(lane);
                 }
-            }
-            // Those of one instant stay in the order of their series.
-            bucket.sort_by_key(|(_, emit)| emit.time.unwrap_or(start));
-            for (lane, emit) in bucket {
-                let time = emit.time.filter(|_| self.keep_times).unwrap_or(start);
-                out.times.push(time);
-                out.values.push(emit.value);
-                out.rows.push(emit.row);
-                out.lanes.push(lane);
             }
         });
         known.then_some(out)

@@ -173,6 +173,15 @@ impl Transform {
     pub(crate) const fn looks_back(&self) -> bool {
         !matches!(self, Self::CumulativeSum | Self::HoltWinters { .. })
     }
+
+    /// How many buckets before the first InfluxDB keeps ready for it.
+    pub(crate) fn buckets_before(&self) -> i64 {
+        match self {
+            Self::MovingAverage { window } => i64::try_from(*window).unwrap_or(i64::MAX),
+            Self::HoltWinters { .. } => 0,
+            _ => 1,
+        }
+    }
 }
 
 /// A column of the answer.

@@ -18,8 +18,11 @@ use crate::ingest::Outcome;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Families of others in this process.
+type Source = Box<dyn Fn() -> String + Send + Sync>;
+
 /// Counters since the start. Each is read for itself: they need not agree with each other.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Metrics {
     /// By route and status; both are few.
     requests: Mutex<BTreeMap<(String, u16), u64>>,
@@ -32,6 +35,7 @@ pub(crate) struct Metrics {
     writes: Timed,
     query_failures: AtomicU64,
     queries: Timed,
+    others: Mutex<Vec<Source>>,
 }
 
 /// How often, and how long altogether.
@@ -49,6 +53,10 @@ impl Timed {
 }
 
 impl Metrics {
+    pub(crate) fn add(&self, source: Source) {
+        self.others.lock().push(source);
+    }
+
     pub(super) fn unauthorized(&self) {
         self.unauthorized.fetch_add(1, Relaxed);
     }
@@ -131,6 +139,7 @@ fn text(metrics: &Metrics) -> String {
     text.timed("svcflow_query_seconds", "Time that statements take", &metrics.queries);
     text.family("svcflow_server", "info", "The server");
     text.line("svcflow_server_info", concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1);
+    metrics.others.lock().iter().for_each(|source| text.out.push_str(&source()));
     text.out.push_str("# EOF\n");
     text.out
 }

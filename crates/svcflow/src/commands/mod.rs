@@ -1,8 +1,10 @@
 //! The commands, one a file; `top` has a folder of its own.
 
 pub(crate) mod agent;
+mod collecting;
 pub(crate) mod demo;
 pub(crate) mod edges;
+mod history;
 pub(crate) mod install;
 pub(crate) mod query;
 pub(crate) mod server;

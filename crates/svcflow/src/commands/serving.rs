@@ -92,7 +92,7 @@ pub(crate) fn runtime() -> Result<Runtime, CliError> {
     builder.worker_threads(1).enable_all().build().map_err(CliError::Start)
 }
 
-async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
+pub(crate) async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
     let (mut address, tries) = match listen {
         Listen::At(address) => (*address, 1),
         Listen::From(address) => (*address, PORTS_TRIED),
