@@ -192,9 +192,12 @@ fn chunking(statement: &Statement) -> Chunking {
 }
 
 fn remarks(statement: &Statement, reads_only: bool) -> Vec<Message> {
-    let reads =
-        matches!(statement, Statement::Select(_) | Statement::Explain(_) | Statement::Show(_));
-    if !reads_only || reads {
+    // 1.6.7 says nothing of DELETE.
+    let unremarked = matches!(
+        statement,
+        Statement::Select(_) | Statement::Explain(_) | Statement::Show(_) | Statement::Delete(_)
+    );
+    if !reads_only || unremarked {
         return Vec::new();
     }
     vec![Message::warning(format!(
