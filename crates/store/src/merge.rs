@@ -108,10 +108,8 @@ fn replace(
         replaces: runs.iter().map(|run| run.identity.id).collect(),
     };
     let mut writer = Writer::new(&shared.folder.data(), identity);
-    let mut cursors = runs
-        .iter()
-        .map(|run| Cursor::open(Arc::clone(run), Arc::clone(&shared.damages)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let cursor = |run| Cursor::new(Arc::clone(run), Arc::clone(&shared.damages));
+    let mut cursors: Vec<Cursor> = runs.iter().map(cursor).collect();
     let mut series = RoaringBitmap::new();
     runs.iter().for_each(|run| series |= &run.series);
     for id in series {

@@ -57,13 +57,14 @@ pub struct ScanRequest<'a> {
 pub struct Scan {
     tables: Arc<Tables>,
     deletes: Arc<Vec<Delete>>,
-    damages: Arc<Damages>,
     series: roaring::bitmap::IntoIter,
     fields: Arc<[FieldId]>,
     range: TimeRange,
     order: Order,
-    /// The runs that may have rows, those that win last; opened when they are needed.
-    runs: Option<Vec<Cursor>>,
+    /// The runs that may have rows, those that win last.
+    runs: Vec<Cursor>,
+    /// Why some of the current series' chunks can't be found.
+    fault: Option<Error>,
     /// What is left of the current series, in the order of time.
     groups: VecDeque<Group>,
     /// Empty between two series.
@@ -74,18 +75,20 @@ impl Scan {
     pub(crate) fn new(
         tables: Arc<Tables>,
         deletes: Arc<Vec<Delete>>,
-        damages: Arc<Damages>,
+        damages: &Arc<Damages>,
         request: &ScanRequest<'_>,
     ) -> Self {
+        let runs = tables.runs().filter(|run| run.span.overlaps(&request.range));
+        let runs = runs.map(|run| Cursor::new(Arc::clone(run), Arc::clone(damages))).collect();
         Self {
             tables,
             deletes,
-            damages,
             series: request.series.clone().into_iter(),
             fields: request.fields.into(),
             range: request.range,
             order: request.order,
-            runs: None,
+            runs,
+            fault: None,
             groups: VecDeque::new(),
             pieces: Vec::new(),
         }
@@ -95,16 +98,15 @@ impl Scan {
     ///
     /// # Errors
     ///
-    /// The disk failed, or what is on it is damaged where a series' chunks should be. The next call goes
-    /// on to the series behind it.
+    /// None at present; what is damaged shows when chunks are asked for.
     pub fn next_series(&mut self) -> Result<Option<SeriesId>, Error> {
         self.groups.clear();
+        self.fault = None;
         while let Some(id) = self.series.next() {
             let series = SeriesId::new(id);
-            self.pieces.clear();
-            self.find_pieces(series)?;
+            self.find_pieces(series);
             piece::group(&mut self.pieces, &mut self.groups);
-            if !self.groups.is_empty() {
+            if !self.groups.is_empty() || self.fault.is_some() {
                 return Ok(Some(series));
             }
         }
@@ -112,34 +114,30 @@ impl Scan {
     }
 
     /// Finds what may have rows of the series, those that win last.
-    fn find_pieces(&mut self, series: SeriesId) -> Result<(), Error> {
+    fn find_pieces(&mut self, series: SeriesId) {
         let range = self.range;
         let recent = self.tables.recent.as_ref().and_then(|recent| recent.covers(series, range));
         if recent.is_none() {
-            if self.runs.is_none() {
-                self.runs = Some(self.open_runs()?);
-            }
-            for cursor in self.runs.iter_mut().flatten() {
-                piece::sealed(cursor, &self.deletes, series, range, &mut self.pieces)?;
+            for cursor in &mut self.runs {
+                let found = piece::sealed(cursor, &self.deletes, series, range, &mut self.pieces);
+                self.fault = self.fault.take().or(found.err());
             }
         }
         for table in recent.into_iter().chain(self.tables.heads()) {
             HeadRows::of(table, series, range, |rows| self.pieces.push(Piece::Head(rows)));
         }
-        Ok(())
-    }
-
-    fn open_runs(&self) -> Result<Vec<Cursor>, Error> {
-        let runs = self.tables.runs().filter(|run| run.span.overlaps(&self.range));
-        runs.map(|run| Cursor::open(Arc::clone(run), Arc::clone(&self.damages))).collect()
     }
 
     /// The next chunk of the current series. Chunks of a series don't overlap in time.
     ///
     /// # Errors
     ///
-    /// None at present; damage shows when a chunk is decoded.
+    /// The disk failed, or what is on it is damaged where chunks of the series should be. The next call
+    /// gives the chunks that are found.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, Error> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         let group = match self.order {
             Order::Ascending => self.groups.pop_front(),
             Order::Descending => self.groups.pop_back(),
