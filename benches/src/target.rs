@@ -67,9 +67,9 @@ impl Kind {
 
     fn program(self, svcflow: Option<&Path>) -> Option<Program> {
         match self {
-            Kind::Svcflow => {
-                svcflow.map(|path| Program::Svcflow(path.to_owned())).or_else(Program::svcflow)
-            }
+            Kind::Svcflow => svcflow
+                .map(|path| Program::Svcflow(path.to_owned()))
+                .or_else(|| Program::svcflow().ok()),
             Kind::Influxd => Program::influxd(),
             Kind::VictoriaMetrics => Program::victoria_metrics(),
         }
