@@ -116,7 +116,10 @@ async fn samples(
     query: QueryOf<SamplesQuery>,
 ) -> Result<Json<SamplesDocument>, Failure> {
     let Query(query) = query?;
-    let number = "a sequence number";
+    if query.after.as_deref() == Some("latest") {
+        return Ok(Json(shared.greeting()));
+    }
+    let number = "a sequence number, or `latest`";
     let after = parameter("after", query.after.as_deref(), number)?.unwrap_or(0);
     let epoch = parameter("epoch", query.epoch.as_deref(), "an epoch's number")?.map(Epoch);
     Ok(Json(shared.samples(after, epoch)))

@@ -170,6 +170,19 @@ impl Shared {
         }
     }
 
+    /// Who this is and where it stands, without an interval: what a reader asks first that doesn't
+    /// know what it has of this node.
+    #[must_use]
+    pub fn greeting(&self) -> SamplesDocument {
+        let latest = self.read(|published| published.snapshot.sequence);
+        SamplesDocument {
+            intervals: Vec::new(),
+            gap: None,
+            more: false,
+            ..self.samples(latest, None)
+        }
+    }
+
     /// The intervals after `after`. A reader of another epoch, or one that is ahead of this one, gets
     /// everything from the epoch's beginning; a reader of the epoch before gets the rest of that first.
     #[must_use]

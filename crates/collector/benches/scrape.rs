@@ -146,6 +146,7 @@ async fn answer(mut stream: TcpStream, number: usize, edges: usize) {
         let text = String::from_utf8_lossy(&request[..length]).into_owned();
         let after = text.split_once("after=").and_then(|(_, rest)| rest.split_once('&'));
         let after = after.and_then(|(after, _)| after.parse().ok());
+        let after = if text.contains("after=latest") { Some(u64::MAX) } else { after };
         let body = serde_json::to_vec(&document(number, edges, after)).unwrap();
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",

@@ -82,7 +82,7 @@ impl Default for Config {
             shard: Shard::WHOLE,
             interval: Duration::from_secs(10),
             timeout: Duration::from_secs(5),
-            answer_max: 64 << 20,
+            answer_max: 128 << 20,
             clock_tolerance: Duration::from_secs(2),
             forget_after: 30 * DAY,
             database: "telegraf".to_owned(),

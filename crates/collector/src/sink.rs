@@ -123,7 +123,7 @@ impl Sink {
         });
         let (queue, inbox) = mpsc::channel(QUEUE_MAX);
         let (stop, stopped) = watch::channel(false);
-        let writer = tokio::spawn(write(Arc::clone(&state), inbox));
+        let writer = tokio::spawn(write(Arc::clone(&state), inbox, stopped.clone()));
         let sender = tokio::spawn(send(Arc::clone(&state), Box::new(target), stopped));
         let tasks = Mutex::new(vec![writer, sender]);
         Ok(Arc::new(Self { name: name.to_owned(), kind, queue, state, stop, tasks }))
@@ -177,14 +177,15 @@ impl Sink {
         }
     }
 
-    /// Stops sending; what waits stays on disk.
+    /// Stops, and lets go of the spool's folder; what waits stays on disk.
     pub async fn close(&self) {
         let _ = self.stop.send(true);
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
-            // The writer ends with the last handle; what it was given is on disk when `keep` returned.
-            task.abort();
-            let _ = task.await;
+            // Both see the stop; what they do to the spool's files they do to its end.
+            if let Err(error) = task.await {
+                tracing::error!("a task of sink {} ended early: {error}", self.name);
+            }
         }
     }
 }
@@ -251,9 +252,22 @@ impl State {
 }
 
 /// The writer: everything that waits, with one sync.
-async fn write(state: Arc<State>, mut inbox: mpsc::Receiver<(Arc<Batch>, oneshot::Sender<bool>)>) {
+async fn write(
+    state: Arc<State>,
+    mut inbox: mpsc::Receiver<(Arc<Batch>, oneshot::Sender<bool>)>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut waiting = Vec::new();
-    while inbox.recv_many(&mut waiting, QUEUE_MAX).await > 0 {
+    loop {
+        let closed = inbox.is_closed();
+        tokio::select! {
+            received = inbox.recv_many(&mut waiting, QUEUE_MAX) => if received == 0 { return },
+            // What was given before the stop is still kept.
+            _ = stopped.wait_for(|stopped| *stopped), if !closed => {
+                inbox.close();
+                continue;
+            }
+        }
         let (batches, answers): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
         let shared = Arc::clone(&state);
         let task = tokio::task::spawn_blocking(move || append(&shared, &batches));
@@ -264,7 +278,11 @@ async fn write(state: Arc<State>, mut inbox: mpsc::Receiver<(Arc<Batch>, oneshot
                 state.failed(&format!("its spool can't be written to: {error}"));
                 false
             }
-            Err(_) => false,
+            Err(error) => {
+                state.missed_something();
+                state.failed(&format!("writing its spool ended early: {error}"));
+                false
+            }
         };
         state.appended.notify_one();
         for answer in answers {
@@ -311,7 +329,11 @@ async fn send(state: Arc<State>, mut target: Box<dyn Target>, mut stopped: watch
                 _ = stopped.wait_for(|stopped| *stopped) => return,
             }
         };
-        let sent = target.send(&batches).await;
+        let sent = tokio::select! {
+            sent = target.send(&batches) => sent,
+            // Sent again after the next start, unless it was acknowledged.
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        };
         let pause = match sent {
             Ok(sent) => {
                 state.sent(points, sent);

@@ -49,6 +49,10 @@ impl Script {
             }
             _ if name == "wrong" => Err(QueryError::Invalid("it's <wrong>".to_owned())),
             _ if name == "bad" => Err(QueryError::Syntax("bad".to_owned())),
+            Some(("panics", rows)) => {
+                table(sink, "m", rows.parse().unwrap(), false)?;
+                panic!("on purpose");
+            }
             _ if name == "endless" => self.endless(cancel, sink),
             _ if name == "silent" => self.silent(cancel),
             _ => Ok(()),
@@ -288,6 +292,16 @@ fn errors_have_their_place() {
 }
 
 #[test]
+fn a_panic_is_one_request_s_end() {
+    let Started { bench, .. } = start(|_, _| {});
+    let answer = bench.get("/query?db=d&q=SELECT+v+FROM+panics_2");
+    answer.is(500, "{\"error\":\"the query was broken off: see the log\"}\n");
+    let answer = bench.get("/query?db=d&q=SELECT+v+FROM+panics_50000");
+    assert!(answer.status == 200 && answer.broken, "what lacks its end must not look whole");
+    bench.get("/query?db=d&q=SELECT+v+FROM+rows_2").is(200, TWO_ROWS);
+}
+
+#[test]
 fn answers_take_the_form_that_is_asked_for() {
     let Started { bench, .. } = start(|_, _| {});
     let select = "/query?db=d&q=SELECT+v+FROM+rows_3";
@@ -340,6 +354,31 @@ fn a_change_by_get_is_made_and_remarked_on() {
     let post = bench.send("POST", "/query", &[FORM], b"q=DROP+DATABASE+e");
     post.is(200, "{\"results\":[{\"statement_id\":0}]}\n");
     assert_eq!(script.store.databases().len(), 1);
+}
+
+#[test]
+fn a_database_that_is_made_anew_has_its_own_series() {
+    let Started { bench, script } = start(|_, _| {});
+    let ask = |q: &str| bench.send("POST", "/query", &[FORM], format!("q={q}").as_bytes()).status;
+    for lines in
+        ["m,h=a v=1i 1\nm,h=b v=1i 1\nm,h=c v=1i 1", "m,h=c v=1i 1\nm,h=b v=1i 1\nn,h=a v=1i 1"]
+    {
+        bench.write("db=d", lines).is(204, "");
+        let snapshot = script.store.read("d").unwrap();
+        let hosts = |name| {
+            let measurement = snapshot.measurement(name).unwrap();
+            let ids = measurement.series_all().iter().map(svcflow_store::SeriesId::new);
+            ids.map(|id| measurement.tag(id, "h").unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        match lines.contains('n') {
+            false => assert_eq!(hosts("m"), ["a", "b", "c"]),
+            true => assert_eq!(
+                (hosts("m"), hosts("n")),
+                (vec!["c".into(), "b".into()], vec!["a".into()])
+            ),
+        }
+        assert_eq!((ask("DROP+DATABASE+d"), ask("CREATE+DATABASE+d")), (200, 200));
+    }
 }
 
 #[test]

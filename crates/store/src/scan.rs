@@ -66,6 +66,8 @@ pub struct Scan {
     runs: Option<Vec<Cursor>>,
     /// What is left of the current series, in the order of time.
     groups: VecDeque<Group>,
+    /// Empty between two series.
+    pieces: Vec<Piece>,
 }
 
 impl Scan {
@@ -85,6 +87,7 @@ impl Scan {
             order: request.order,
             runs: None,
             groups: VecDeque::new(),
+            pieces: Vec::new(),
         }
     }
 
@@ -98,34 +101,32 @@ impl Scan {
         self.groups.clear();
         while let Some(id) = self.series.next() {
             let series = SeriesId::new(id);
-            let pieces = self.pieces(series)?;
-            if !pieces.is_empty() {
-                self.groups = piece::group(pieces).into();
+            self.pieces.clear();
+            self.find_pieces(series)?;
+            piece::group(&mut self.pieces, &mut self.groups);
+            if !self.groups.is_empty() {
                 return Ok(Some(series));
             }
         }
         Ok(None)
     }
 
-    /// What may have rows of the series, those that win last.
-    fn pieces(&mut self, series: SeriesId) -> Result<Vec<Piece>, Error> {
-        let mut pieces = Vec::new();
+    /// Finds what may have rows of the series, those that win last.
+    fn find_pieces(&mut self, series: SeriesId) -> Result<(), Error> {
         let range = self.range;
         let recent = self.tables.recent.as_ref().and_then(|recent| recent.covers(series, range));
-        if let Some(table) = recent {
-            HeadRows::of(table, series, range, |rows| pieces.push(Piece::Head(rows)));
-        } else {
+        if recent.is_none() {
             if self.runs.is_none() {
                 self.runs = Some(self.open_runs()?);
             }
             for cursor in self.runs.iter_mut().flatten() {
-                piece::sealed(cursor, &self.deletes, series, range, &mut pieces)?;
+                piece::sealed(cursor, &self.deletes, series, range, &mut self.pieces)?;
             }
         }
-        for table in self.tables.heads() {
-            HeadRows::of(table, series, range, |rows| pieces.push(Piece::Head(rows)));
+        for table in recent.into_iter().chain(self.tables.heads()) {
+            HeadRows::of(table, series, range, |rows| self.pieces.push(Piece::Head(rows)));
         }
-        Ok(pieces)
+        Ok(())
     }
 
     fn open_runs(&self) -> Result<Vec<Cursor>, Error> {
@@ -173,7 +174,7 @@ impl Chunk {
     /// At most how many rows it has. There may be none: a row that has none of the fields isn't read.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.group.pieces.iter().map(Piece::rows).sum()
+        self.group.rows()
     }
 
     /// What is known of the `field`th field that was asked for without decoding. `None` where that
@@ -182,10 +183,7 @@ impl Chunk {
     /// that aren't finite, long texts.
     #[must_use]
     pub fn summary(&self, field: usize) -> Option<&Summary> {
-        let [Piece::Sealed(entry, deleted)] = &*self.group.pieces else { return None };
-        if !deleted.is_empty() || !self.range.covers(&self.group.span) {
-            return None;
-        }
+        let entry = self.group.sole_entry().filter(|_| self.range.covers(&self.group.span))?;
         let summaries = self.summaries.get_or_init(|| entry.summaries(&self.fields));
         summaries.get(field)?.as_ref()
     }

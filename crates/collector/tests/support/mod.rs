@@ -20,7 +20,7 @@ use svcflow_collector::discovery::{Discovery, Places, system_resolver};
 use svcflow_collector::history::{Embedded, History, HistoryError, Later};
 use svcflow_collector::node::Remembered;
 use svcflow_collector::point::Batch;
-use svcflow_collector::scrape::{Agents, Answer, Failed};
+use svcflow_collector::scrape::{After, Agents, Answer, Failed};
 use svcflow_collector::shard::Shard;
 use svcflow_collector::sink::Sink;
 use svcflow_collector::status::{AgentState, NodeDocument};
@@ -217,7 +217,7 @@ impl Agents for Fakes {
         &'a self,
         target: &'a Target,
         _: Option<&'a Token>,
-        position: Option<&'a Position>,
+        after: After<'a>,
     ) -> Later<'a, Result<Answer, Failed>> {
         Box::pin(async move {
             let clock = self.1.as_ref().unwrap();
@@ -242,7 +242,15 @@ impl Agents for Fakes {
                 }
             }
             let answered = clock.now();
-            let document = script.lock().unwrap().document(answered, position);
+            let document = match after {
+                After::This(position) => script.lock().unwrap().document(answered, Some(position)),
+                After::Nothing => script.lock().unwrap().document(answered, None),
+                After::Latest => SamplesDocument {
+                    intervals: Vec::new(),
+                    gap: None,
+                    ..script.lock().unwrap().document(answered, None)
+                },
+            };
             Ok(Answer { document, asked, answered, bytes: 1_000 })
         })
     }
@@ -259,6 +267,18 @@ pub(crate) struct Flaky {
 impl History for Flaky {
     fn load<'a>(&'a self, node: &'a str) -> Later<'a, Result<Remembered, HistoryError>> {
         self.inner.load(node)
+    }
+
+    fn idle_after(&self) -> Option<Duration> {
+        self.inner.idle_after()
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        node: &'a str,
+        edges: Vec<Edge>,
+    ) -> Later<'a, Result<Remembered, HistoryError>> {
+        self.inner.look_up(node, edges)
     }
 
     fn commit(&self, batch: Arc<Batch>) -> Later<'_, Result<(), HistoryError>> {

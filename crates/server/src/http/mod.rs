@@ -25,6 +25,7 @@ use axum::routing::{get, options, post};
 
 use crate::app::App;
 use context::Context;
+pub(crate) use failure::chain;
 pub(crate) use metrics::Metrics;
 pub(crate) use parameters::Parameters;
 

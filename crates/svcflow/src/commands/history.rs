@@ -15,8 +15,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::collecting::Collecting;
+use super::elsewhere;
 use super::serving::{Listen, listener, server_runtime, signal};
 use crate::exit::CliError;
+use crate::output;
 use crate::settings::ServerFile;
 
 /// How long the database that agents' samples go to keeps them, where it is made here.
@@ -52,6 +54,10 @@ impl History {
         let within = runtime.enter();
         let collecting = Collecting::start(file.collector.as_ref(), &store, &file.server.data)?;
         let server = with_agent(collecting.beside(server), agent);
+        let server = match file.collector.as_ref().and_then(|collector| collector.store.as_ref()) {
+            Some(remote) => server.with_data_elsewhere(elsewhere::of(remote)?),
+            None => server,
+        };
         let scheme = server.scheme();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = runtime.spawn(server.serve(listener, async { drop(stopped.await) }));
@@ -107,6 +113,8 @@ fn open(file: &ServerFile) -> Result<Store, CliError> {
     let folder: &Path = &file.server.data;
     let failed = |source| Error::Store { folder: folder.to_owned(), source };
     let store = Store::open(folder, Options::default()).map_err(failed)?;
+    // Nothing is lost silently.
+    store.stats().damage.iter().for_each(|damage| output::say(&format!("damaged: {damage}")));
     if let Some(collector) = &file.collector
         && collector.store.is_none()
     {

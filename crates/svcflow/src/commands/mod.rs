@@ -4,6 +4,7 @@ pub(crate) mod agent;
 mod collecting;
 pub(crate) mod demo;
 pub(crate) mod edges;
+mod elsewhere;
 mod history;
 pub(crate) mod install;
 pub(crate) mod query;
