@@ -76,6 +76,16 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A test that failed leaves none behind; one that has ended is left alone.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
 fn error(output: &Output) -> String {
     assert!(!output.status.success());
     String::from_utf8(output.stderr.clone()).unwrap()
@@ -91,9 +101,9 @@ fn what_is_acknowledged_outlives_the_process() {
     server.kill();
     let server = Server::start(&data);
     let table = "m\n\
-                 time                            h   v  w\n\
-                 1970-01-01T00:00:00.00000001Z   a   1  x\n\
-                 1970-01-01T00:00:00.00000002Z   b  20\n";
+                 time                           h   v  w\n\
+                 1970-01-01T00:00:00.00000001Z  a   1  x\n\
+                 1970-01-01T00:00:00.00000002Z  b  20\n";
     assert_eq!(server.answered(&["--db", "d", "SELECT * FROM m"]), table);
     let said = server.terminate();
     assert!(said.contains("stopping"), "{said}");
@@ -118,9 +128,8 @@ fn what_is_wrong_is_shown_in_its_place() {
     assert_eq!(text, expected);
     let text = error(&server.query(&["--db", "nope", "SELECT v FROM m"]));
     assert_eq!(text, "svcflow: database not found: nope\n");
-    let away =
-        Command::new(BINARY).args(["query", "--url", "http://127.0.0.1:1", "SHOW DATABASES"]);
-    let away = { away }.output().unwrap();
+    let nobody = ["query", "--url", "http://127.0.0.1:1", "SHOW DATABASES"];
+    let away = Command::new(BINARY).args(nobody).output().unwrap();
     assert_eq!(away.status.code(), Some(3));
     assert!(error(&away).contains("start one with `svcflow server`"));
     server.terminate();
