@@ -142,7 +142,7 @@ fn ask_all(
     let mut alone = Traffic::alone(ALONE, week);
     let samples = usize::try_from(WEEK / 10).unwrap_or_default();
     target.write(&mut alone, samples, arguments.batch, Duration::MAX)?;
-    target.settled(Duration::from_secs(10));
+    target.settled(Duration::from_secs(20));
     let of_edge =
         "FROM httpjson_svcstats WHERE EndpointIP = '11.2.110.1' AND ProviderIP = '10.2.20.1'";
     let times = format!("time >= {week}s AND time < {to}s");

@@ -67,9 +67,9 @@ impl Kind {
 
     fn program(self, svcflow: Option<&Path>) -> Option<Program> {
         match self {
-            Kind::Svcflow => {
-                svcflow.map(|path| Program::Svcflow(path.to_owned())).or_else(Program::svcflow)
-            }
+            Kind::Svcflow => svcflow
+                .map(|path| Program::Svcflow(path.to_owned()))
+                .or_else(|| Program::svcflow().ok()),
             Kind::Influxd => Program::influxd(),
             Kind::VictoriaMetrics => Program::victoria_metrics(),
         }
@@ -183,9 +183,10 @@ impl Target {
         Ok((median(&mut times), last))
     }
 
-    /// Bytes in its folder, once they have not changed for five seconds; or after `limit`.
+    /// Bytes in its folder, once they have not changed for a while, or after `limit`. influxd and svcflow begin to write behind
+    /// after some seconds without a write, so the while is longer than that.
     pub fn settled(&self, limit: Duration) -> u64 {
-        const STABLE: Duration = Duration::from_secs(5);
+        const STABLE: Duration = Duration::from_secs(15);
         if self.kind == Kind::VictoriaMetrics {
             // Otherwise its newest data stay in memory for a while; the answers are empty either way.
             let _ = self.post(&format!("{}/internal/force_flush", self.base), "");

@@ -31,7 +31,7 @@ pub enum Error {
     Scenario {
         /// The scenario file.
         path: PathBuf,
-        /// The number of the step, counted from 1 in the file.
+        /// The number of the step, counted from 1.
         step: usize,
         /// What is wrong, with what was expected.
         fault: String,

@@ -70,7 +70,7 @@ fn act(action: Action) -> Result<ExitCode> {
             let subject = match (&url, binary) {
                 (Some(_), _) => None,
                 (None, Some(binary)) => Some(Program::Svcflow(binary).start()?),
-                (None, None) => Some(Program::svcflow().ok_or_else(no_svcflow)?.start()?),
+                (None, None) => Some(Program::svcflow()?.start()?),
             };
             let base = subject.as_ref().map(Server::base).or(url.as_deref()).unwrap_or_default();
             let subject = Subject::Svcflow(base.trim_end_matches('/'));
@@ -98,13 +98,6 @@ fn influxd() -> Result<Program> {
         program: "influxd".to_owned(),
         fault: "not found: run scripts/servers".to_owned(),
     })
-}
-
-fn no_svcflow() -> Error {
-    Error::Start {
-        program: "svcflow".to_owned(),
-        fault: "not built yet: cargo build -p svcflow, or give --url or --binary".to_owned(),
-    }
 }
 
 fn chosen(names: &[String]) -> Result<Vec<Scenario>> {

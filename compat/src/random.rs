@@ -110,7 +110,7 @@ impl Dice {
     fn selector(&mut self) -> String {
         let field = self.of(&NUMBERS);
         let mut columns = vec![match self.below(4) {
-            0 => format!("percentile({field}, {})", self.below(101)),
+            0 => format!("percentile({field}, {})", self.percent()),
             1 => format!("top({field}, {})", self.below(5) + 1),
             2 => format!("bottom({field}, {})", self.below(5) + 1),
             _ => format!("{}({field})", self.of(&SELECTORS)),
@@ -155,12 +155,17 @@ impl Dice {
 
     fn aggregate(&mut self) -> String {
         match self.below(8) {
-            0 => format!("percentile({}, {})", self.of(&NUMBERS), self.below(101)),
+            0 => format!("percentile({}, {})", self.of(&NUMBERS), self.percent()),
             1 => format!("count({})", self.of(&FIELDS)),
             2 => format!("{}({})", self.of(&["first", "last"]), self.of(&NUMBERS)),
             3 => format!("count(distinct({}))", self.of(&FIELDS)),
             _ => format!("{}({})", self.of(&AGGREGATES), self.of(&NUMBERS)),
         }
+    }
+
+    /// From 50 on even one value has a percentile: InfluxDB's answer ends at the first bucket that has none.
+    fn percent(&mut self) -> u64 {
+        50 + self.below(51)
     }
 
     fn arithmetic(&mut self, operands: &[String]) -> String {

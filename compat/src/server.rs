@@ -45,11 +45,17 @@ impl Program {
     }
 
     /// The svcflow binary that cargo built beside the running program.
-    pub fn svcflow() -> Option<Program> {
-        let running = std::env::current_exe().ok()?;
+    ///
+    /// # Errors
+    /// Fails where it isn't built.
+    pub fn svcflow() -> Result<Program> {
+        let running = std::env::current_exe().unwrap_or_default();
         // A binary lies in the profile's folder, a test in its `deps`.
-        let candidates = running.ancestors().skip(1).take(2).map(|folder| folder.join("svcflow"));
-        candidates.into_iter().find(|program| program.is_file()).map(Program::Svcflow)
+        let mut beside = running.ancestors().skip(1).take(2).map(|folder| folder.join("svcflow"));
+        beside.find(|program| program.is_file()).map(Program::Svcflow).ok_or_else(|| Error::Start {
+            program: "svcflow".to_owned(),
+            fault: "not built yet: cargo build -p svcflow".to_owned(),
+        })
     }
 
     /// Starts the program on a free port with an empty folder and waits until it answers.
