@@ -9,7 +9,7 @@ use super::*;
 
 struct Table {
     name: &'static str,
-    tags: Vec<(Arc<str>, Arc<str>)>,
+    tags: Vec<(&'static str, &'static str)>,
     columns: Vec<Arc<str>>,
     values: Vec<Column>,
     continues: bool,
@@ -22,7 +22,7 @@ impl Table {
             tags: &self.tags,
             columns: &self.columns,
             values: &self.values,
-            rows: self.values.first().map_or(0, |column| column.values.len()),
+            rows: 0..self.values.first().map_or(0, |column| column.values.len()),
             continues: self.continues,
             zone: None,
         }
@@ -34,12 +34,12 @@ fn all(values: Values) -> Column {
 }
 
 /// `SELECT * FROM m GROUP BY t`: `times.len()` rows of `v` and `w`.
-fn rows(tag: &str, times: std::ops::Range<i64>, continues: bool) -> Table {
+fn rows(tag: &'static str, times: std::ops::Range<i64>, continues: bool) -> Table {
     let count = times.clone().count();
     let floats = times.clone().map(|time| time as f64).collect();
     Table {
         name: "m",
-        tags: vec![("t".into(), tag.into())],
+        tags: vec![("t", tag)],
         columns: ["time", "v", "w"].map(Into::into).to_vec(),
         values: vec![
             all(Values::Time(times.collect())),
