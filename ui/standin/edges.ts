@@ -20,7 +20,7 @@ export function edges(traffic: Traffic, query: URLSearchParams, csv: boolean): E
   const selected = selectEdges(traffic.world, query.get("filter") ?? "").filter(of === null ? () => true : within(grouping, of, side));
   const rows = selected.map((edge) => row(traffic, times, edge)).sort(order(query.get("sort") ?? "-bytes_in"));
   const offset = integer(query, "offset", 0, Number.MAX_SAFE_INTEGER) ?? 0;
-  const limit = integer(query, "limit", 1, 10_000) ?? (csv ? rows.length : 200);
+  const limit = (integer(query, "limit", 0, Number.MAX_SAFE_INTEGER) ?? (csv ? 0 : 200)) || rows.length;
   const page = rows.slice(offset, offset + limit);
   return csv ? toCsv(page, query.get("columns")) : { range: times.range, total: rows.length, offset, rows: page };
 }

@@ -1,4 +1,5 @@
 // What is a card, and where an edge begins and ends.
+import type { Side } from "../src/api/types";
 import { Refusal } from "./select";
 import { encodeId, type RawEdge, type Service, type World } from "./world";
 
@@ -40,7 +41,7 @@ export class Grouping {
   cardOf(address: string): string {
     const owner = this.world.owners.get(address);
     if (this.group === "endpoint") return `endpoint:${address}`;
-    if (this.group === "node" && owner?.node != null) return `node:${encodeId(owner.node)}`;
+    if (this.group === "node" && typeof owner?.node === "string") return `node:${encodeId(owner.node)}`;
     if (this.group.startsWith("label:")) {
       const key = this.group.slice(6);
       const value = owner !== undefined && Object.hasOwn(owner.labels, key) ? owner.labels[key] : undefined;
@@ -52,8 +53,6 @@ export class Grouping {
     return owner === undefined ? "outside" : "clients";
   }
 }
-
-export type Side = "served" | "asked";
 
 /** Whether an edge is part of what an id names; of a card or member, on the side asked for or both. */
 export function within(grouping: Grouping, id: string, side: Side | null): (edge: RawEdge) => boolean {

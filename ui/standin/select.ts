@@ -119,15 +119,15 @@ export function rangeOf(traffic: Traffic, query: URLSearchParams): { range: Rang
   const latest = traffic.latest();
   const end = latest ?? traffic.clock.now();
   const until = Math.min(time(query, "until") ?? end, end);
-  const from = time(query, "from") ?? until - 300_000;
+  const asked = time(query, "from") ?? -300_000;
+  const from = asked < 0 ? until + asked : asked;
   if (from >= until) throw new Refusal(400, "The range is empty: from must be before until.");
-  const asked = time(query, "at");
-  const at = asked === null ? null : Math.min(Math.max(asked, from), until);
+  const at = Math.min(Math.max(time(query, "at") ?? until, from), until);
   const length = until - from > 86_400_000 ? 60_000 : interval;
-  const stop = at === null ? until : Math.floor(at / length) * length;
-  const step = at === null ? { from, until } : { from: stop - length, until: stop };
+  const stop = Math.floor(at / length) * length;
+  const step = { from: stop - length, until: stop };
   const earliest = latest === null ? null : traffic.origin;
-  return { range: { from, until, at, step: step.until - step.from, interval, earliest, latest }, span: { from, until }, step };
+  return { range: { from, until, at, step: length, interval, earliest, latest }, span: { from, until }, step };
 }
 
 export function time(query: URLSearchParams, name: string): number | null {

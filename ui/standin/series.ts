@@ -1,6 +1,6 @@
 // GET /api/v1/series
-import type { Rates, Series } from "../src/api/types";
-import { Grouping, isPlace, within, type Side } from "./grouping";
+import type { Rates, Series, Side } from "../src/api/types";
+import { Grouping, isPlace, within } from "./grouping";
 import { marksOf } from "./map";
 import { notices } from "./notices";
 import { integer, rangeOf, Refusal, selectEdges } from "./select";
@@ -29,7 +29,7 @@ export function series(traffic: Traffic, query: URLSearchParams): Series {
     id,
     name: id,
     side,
-    range: { ...range, at: null, step },
+    range: { ...range, step },
     times,
     bytes_in: rows.map((row) => row?.bytes_in ?? null),
     bytes_out: rows.map((row) => row?.bytes_out ?? null),

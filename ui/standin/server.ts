@@ -122,7 +122,8 @@ export class StandIn {
 
   private hello(): Hello {
     const version = this.options.version ?? "0.1.0";
-    return { version, started: this.traffic.clock.started, now: this.traffic.clock.now(), page: version };
+    const { started, interval } = this.traffic.clock;
+    return { version, started, now: this.traffic.clock.now(), latest: this.traffic.latest(), interval, page: version };
   }
 
   private topology(at: number | null): Topology {

@@ -21,6 +21,7 @@ export type Notice = Schemas["Notice"];
 export type Range = Schemas["Range"];
 export type Rates = Schemas["Rates"];
 export type Series = Schemas["Series"];
+export type Side = Schemas["Side"];
 export type State = Schemas["State"];
 export type Tick = Schemas["Tick"];
 export type Topology = Schemas["Topology"];
