@@ -64,7 +64,7 @@ export interface paths {
          * Edges as a table, one row each
          * @description JSON, or CSV where `format=csv` or `Accept: text/csv` asks for it. CSV: RFC 4180, UTF-8, a header of the column names, the columns of
          *     `EdgeRow` (`marks` joined by a space, times in RFC 3339, null is empty); text that a spreadsheet would take for a formula
-         *     (begins with `= + - @`, tab, CR) gets a `'` before it; no limit unless asked for.
+         *     (begins with `= + - @`, tab, CR) gets a `'` before it.
          */
         get: operations["edges"];
         put?: never;
@@ -205,7 +205,7 @@ export interface components {
             [key: string]: string;
         };
         /**
-         * @description `ok`; `stale`: its node did not report for three intervals before `at` (else the range's end); `unknown`: there is traffic
+         * @description `ok`; `stale`: its node did not report for three intervals before `at`; `unknown`: there is traffic
          *     but its counters are not known. Of several edges the state is the gravest (stale, unknown, ok), the rates are the sum of
          *     those known, null where none is: so `stale` with rates means that a part is missing. `state_since` is when it began.
          * @enum {string}
@@ -222,8 +222,8 @@ export interface components {
         Range: {
             from: components["schemas"]["Time"];
             until: components["schemas"]["Time"];
-            /** @description As asked, clipped to the range; null where rates are means over the range */
-            at: components["schemas"]["Time"] | null;
+            /** @description As asked, clipped to the range */
+            at: components["schemas"]["Time"];
             /** @description Milliseconds that rates are taken over */
             step: number;
             /** @description Milliseconds between two looks of the agents */
@@ -385,7 +385,7 @@ export interface components {
             name: string;
             /** @description Null where the id is no card and no member */
             side: ("served" | "asked") | null;
-            /** @description Its `step` is the series' and `at` is null */
+            /** @description Its `step` is the series' */
             range: components["schemas"]["Range"];
             /** @description Start of each step, rising by `step`, complete */
             times: components["schemas"]["Time"][];
@@ -406,6 +406,8 @@ export interface components {
             /** @description A query for `/query?db=…` that gives the same rates; null where it would be too long */
             influxql: string | null;
         };
+        /** @enum {string} */
+        Side: "served" | "asked";
         /** @description Rates per second, as long as `times`; null is a gap */
         Column: (number | null)[];
         Edges: {
@@ -582,6 +584,10 @@ export interface components {
             /** @description When this server process began */
             started: components["schemas"]["Time"];
             now: components["schemas"]["Time"];
+            /** @description End of the last accounted interval; null where there is none yet */
+            latest: components["schemas"]["Time"] | null;
+            /** @description Milliseconds between two looks of the agents */
+            interval: number;
             /** @description Changes with the page that is built in: another value means that the page should be loaded again */
             page: string;
         };
@@ -606,13 +612,13 @@ export interface components {
         };
     };
     parameters: {
-        /** @description Start of the range. By default five minutes before `until`. */
+        /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
         from: components["schemas"]["Time"];
         /** @description End of the range. By default, and at most, the end of the last accounted interval. */
         until: components["schemas"]["Time"];
         /**
-         * @description Rates are those of the last whole step that ended at or before this instant (the interval; longer where the store keeps less). Absent:
-         *     rates are means over the range.
+         * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the range; its end by default. The step
+         *     is the interval; longer where the store keeps less.
          */
         at: components["schemas"]["Time"];
         /** @description See the top. */
@@ -637,13 +643,13 @@ export interface operations {
     map: {
         parameters: {
             query?: {
-                /** @description Start of the range. By default five minutes before `until`. */
+                /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
                 from?: components["parameters"]["from"];
                 /** @description End of the range. By default, and at most, the end of the last accounted interval. */
                 until?: components["parameters"]["until"];
                 /**
-                 * @description Rates are those of the last whole step that ended at or before this instant (the interval; longer where the store keeps less). Absent:
-                 *     rates are means over the range.
+                 * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the range; its end by default. The step
+                 *     is the interval; longer where the store keeps less.
                  */
                 at?: components["parameters"]["at"];
                 /** @description See the top. */
@@ -681,7 +687,7 @@ export interface operations {
             query: {
                 /** @description A card, member, map edge or edge; `all` for everything that the filter selects. */
                 id: components["schemas"]["Id"];
-                /** @description Start of the range. By default five minutes before `until`. */
+                /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
                 from?: components["parameters"]["from"];
                 /** @description End of the range. By default, and at most, the end of the last accounted interval. */
                 until?: components["parameters"]["until"];
@@ -720,13 +726,13 @@ export interface operations {
     edges: {
         parameters: {
             query?: {
-                /** @description Start of the range. By default five minutes before `until`. */
+                /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
                 from?: components["parameters"]["from"];
                 /** @description End of the range. By default, and at most, the end of the last accounted interval. */
                 until?: components["parameters"]["until"];
                 /**
-                 * @description Rates are those of the last whole step that ended at or before this instant (the interval; longer where the store keeps less). Absent:
-                 *     rates are means over the range.
+                 * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the range; its end by default. The step
+                 *     is the interval; longer where the store keeps less.
                  */
                 at?: components["parameters"]["at"];
                 /** @description See the top. */
@@ -746,6 +752,7 @@ export interface operations {
                 /** @description A column of `EdgeRow` (not `id`, `marks`), `-` before it for descending. Ties are in order of id. Unknown comes last. */
                 sort?: string;
                 offset?: number;
+                /** @description 0: all. By default 200, for CSV all. */
                 limit?: number;
                 format?: "json" | "csv";
                 /** @description For CSV, the columns and their order, separated by commas; all by default. */
@@ -773,13 +780,13 @@ export interface operations {
     graph: {
         parameters: {
             query?: {
-                /** @description Start of the range. By default five minutes before `until`. */
+                /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
                 from?: components["parameters"]["from"];
                 /** @description End of the range. By default, and at most, the end of the last accounted interval. */
                 until?: components["parameters"]["until"];
                 /**
-                 * @description Rates are those of the last whole step that ended at or before this instant (the interval; longer where the store keeps less). Absent:
-                 *     rates are means over the range.
+                 * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the range; its end by default. The step
+                 *     is the interval; longer where the store keeps less.
                  */
                 at?: components["parameters"]["at"];
                 /** @description See the top. */
@@ -830,7 +837,7 @@ export interface operations {
     nodes: {
         parameters: {
             query?: {
-                /** @description Start of the range. By default five minutes before `until`. */
+                /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
                 from?: components["parameters"]["from"];
                 /** @description End of the range. By default, and at most, the end of the last accounted interval. */
                 until?: components["parameters"]["until"];
