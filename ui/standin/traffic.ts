@@ -4,7 +4,7 @@ import type { NodeSpec, RawEdge, World } from "./world";
 
 const DAY = 86_400_000;
 const WAVES = [
-  { size: 0.35, period: 700_000 },
+  { size: 0.4, period: 260_000 },
   { size: 0.2, period: DAY },
   { size: 0.15, period: 47_000 },
 ];
