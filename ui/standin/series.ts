@@ -5,7 +5,7 @@ import { marksOf } from "./map";
 import { notices } from "./notices";
 import { integer, rangeOf, Refusal, selectEdges } from "./select";
 import { bytes, sumRates, type Traffic } from "./traffic";
-import type { RawEdge } from "./world";
+import { withPort, type RawEdge } from "./world";
 
 const SECOND = 1_000;
 const STEPS = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 604_800].map((step) => step * SECOND);
@@ -27,7 +27,7 @@ export function series(traffic: Traffic, query: URLSearchParams): Series {
   const touching = new Set(edges.map(({ node }) => node));
   return {
     id,
-    name: id,
+    name: nameOf(traffic, id),
     side,
     range: { ...range, step },
     times,
@@ -52,6 +52,20 @@ function pick(traffic: Traffic, query: URLSearchParams, id: string, selected: Ra
   const served = selected.filter(within(grouping, id, "served"));
   const side = asked === "served" || asked === "asked" ? asked : served.length > 0 ? "served" : "asked";
   return { edges: side === "served" ? served : selected.filter(within(grouping, id, "asked")), side };
+}
+
+function nameOf(traffic: Traffic, id: string): string {
+  if (id === "all") return "everything";
+  const edge = traffic.world.edges.find((one) => one.id === id);
+  if (edge !== undefined) {
+    const service = edge.service === null ? [] : [withPort(edge.service.address, edge.service.port)];
+    return [edge.endpoint, ...service, withPort(edge.provider, edge.providerPort)].join(" → ");
+  }
+  const place = (one: string) => {
+    const [card = "", address] = one.split("!");
+    return address ?? traffic.world.services.find((service) => service.id === card)?.name ?? decodeURIComponent(card);
+  };
+  return id.split("~").map(place).join(" → ");
 }
 
 function peak(rows: (Rates | null)[]): Rates | null {

@@ -41,26 +41,34 @@ function hostile(): World {
   return { nodes: [node("n1", "https://10.0.0.10:4000"), names], services: [...services, six], owners, edges };
 }
 
-/** 2,000 services, 5,000 endpoints, 20,000 edges in tiers over 40 nodes. */
+/** 2,000 services, 5,000 endpoints, 20,000 edges over 40 nodes, in tiers: each asks the next ones. */
 function big(): World {
   const owners = new Map<string, Owner>();
+  const tiers = ["edge", "web", "api", "cache", "db"];
+  const tier = (index: number) => tiers[index % 5] ?? "";
+  const team = (index: number) => `team-${(index >> 2) % 23}`;
   const endpoint = (index: number) => `10.${64 + (index >> 12)}.${(index >> 4) & 255}.${(index & 15) + 1}`;
   const on = (index: number) => `node-${String(index % 40).padStart(2, "0")}`;
-  const tiers = ["edge", "web", "api", "cache", "db"];
+  const clients = 1_000;
   for (let index = 0; index < 5_000; index += 1) {
-    owners.set(endpoint(index), owner(endpoint(index), `pod-${index}`, { tier: tiers[index % 5] ?? "", team: `team-${index % 23}` }, on(index)));
+    const labels = index < clients ? { role: "client" } : { tier: tier(index), team: team(index) };
+    owners.set(endpoint(index), owner(endpoint(index), `pod-${index}`, labels, on(index)));
   }
   const services: Service[] = Array.from({ length: 2_000 }, (_, index) => {
-    const providers = new Set(Array.from({ length: 1 + (index % 4) }, (_, part) => endpoint(1_000 + ((index * 7 + part * 1_013) % 4_000))));
-    const name = `team-${index % 23}:${tiers[index % 5]}-${index}`;
-    return service(name, `100.${100 + (index >> 8)}.${index & 255}.1`, { tier: tiers[index % 5] ?? "", team: `team-${index % 23}` }, [...providers], "kubernetes");
+    // Of its own tier; each provides one service, so that nobody's tier is another's.
+    const providers = [endpoint(clients + 2 * index - (index % 2)), endpoint(clients + 2 * index - (index % 2) + 1)].slice(0, 1 + (index % 2));
+    const labels = { tier: tier(index), team: team(index) };
+    return service(`${team(index)}:${tier(index)}-${index}`, `100.${100 + (index >> 8)}.${index & 255}.1`, labels, providers, "kubernetes");
   });
+  const home = new Map(services.flatMap((one, index) => one.providers.map((address) => [address, index] as const)));
   const edges = new Map<string, RawEdge>();
   for (let index = 0; edges.size < 20_000; index += 1) {
     const from = Math.floor(random("from", index) * 5_000);
-    const to = services[Math.floor(random("to", index) ** 1.6 * services.length)];
+    const own = home.get(endpoint(from));
+    const next = own === undefined ? 0 : (own % 5) + 1 + (random("skip", index) < 0.2 ? 1 : 0);
+    const to = services[Math.floor(random("to", index) ** 2 * 400) * 5 + next];
     const provider = to?.providers[index % to.providers.length];
-    if (to === undefined || provider === undefined) continue;
+    if (next > 4 || to === undefined || provider === undefined) continue;
     const rate = 10 ** (2 + 4 * random("rate", index));
     const made = edge(on(from), endpoint(from), to, provider, { in: rate * 6, out: rate });
     edges.set(made.id, made);

@@ -382,6 +382,7 @@ export interface components {
         };
         Series: {
             id: components["schemas"]["Id"];
+            /** @description To be shown; of an edge "11.1.1.2 → 100.1.1.3:8080 → 10.1.1.7:80", of a map edge "FROM → TO" */
             name: string;
             /** @description Null where the id is no card and no member */
             side: ("served" | "asked") | null;
@@ -742,7 +743,7 @@ export interface operations {
                  *     addresses without the label stay in `clients`, `outside` or their service).
                  */
                 group?: components["parameters"]["group"];
-                /** @description Only the edges that this card, member or map edge is made of, both sides unless `side` says which. */
+                /** @description Only the edges that this card, member, map edge or edge is made of, both sides unless `side` says which. */
                 of?: components["schemas"]["Id"];
                 /**
                  * @description Of a card or member: the edges that end there (`served`) or begin there (`asked`). A series is by default of those served, where there are

@@ -184,13 +184,15 @@ function findPlace(box: Box, boxes: Box[], graph: Graph, places: Places): Place 
   const all = Object.values(places);
   const bottom = boxes.reduce((low, { id, height }) => Math.max(low, (places[id]?.y ?? -Infinity) + height), 0);
   if (box.kind === "other") return { x: Math.min(0, ...all.map(({ x }) => x)), y: snap(bottom + 2 * GAP_Y) };
-  const pitch = WIDTH + GAP_X;
+  const columns = [...new Set(all.map((place) => place.x))].sort((a, b) => a - b);
+  const right = Math.max(...before.map((place) => place.x)) + WIDTH;
+  const left = Math.min(...after.map((place) => place.x)) - WIDTH;
   const x =
     before.length > 0
-      ? Math.max(...before.map((place) => place.x)) + pitch
+      ? (columns.find((one) => one > right) ?? right + GAP_X)
       : after.length > 0
-        ? Math.min(...after.map((place) => place.x)) - pitch
-        : Math.min(0, ...all.map((place) => place.x));
+        ? (columns.findLast((one) => one < left) ?? left - GAP_X)
+        : Math.min(0, ...columns);
   const near = [...before, ...after];
   const wish = near.length > 0 ? snap(near.reduce((sum, { y }) => sum + y, 0) / near.length) : 0;
   const column = boxes.flatMap(({ id, height }) => {

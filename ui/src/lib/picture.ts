@@ -88,7 +88,7 @@ export function escape(content: string): string {
   return (
     content
       .toWellFormed()
-      // eslint-disable-next-line no-control-regex -- these are what XML 1.0 has no way to write
+      // XML 1.0 has no way to write these.
       .replace(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g, "\uFFFD")
       .replace(/[&<>"]/g, (char) => entities[char] ?? char)
   );

@@ -98,11 +98,14 @@ export function isFixed(view: View): boolean {
   return view.until !== null;
 }
 
-/** The common parameters of the API's routes. */
-export function rangeQuery(view: View): { from: number; until?: number; at?: number } {
-  const until = view.until === null ? {} : { until: view.until };
-  const at = view.at === null ? {} : { at: view.at };
-  return { from: view.until === null ? -view.span : view.until - view.span, ...until, ...at };
+/** The range, as the API's routes take it. */
+export function rangeQuery(view: View): { from: number; until?: number } {
+  return view.until === null ? { from: -view.span } : { from: view.until - view.span, until: view.until };
+}
+
+/** The range and the instant within it. */
+export function instantQuery(view: View): { from: number; until?: number; at?: number } {
+  return view.at === null ? rangeQuery(view) : { ...rangeQuery(view), at: view.at };
 }
 
 function decodeSpan(text: string | null): number {

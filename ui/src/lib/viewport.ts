@@ -24,13 +24,14 @@ export function zoomAt(viewport: Viewport, factor: number, x: number, y: number)
   return { scale, left: x - (x - viewport.left) * ratio, top: y - (y - viewport.top) * ratio };
 }
 
-/** Everything in view and in the middle, at most at full size. */
-export function fit(bounds: Bounds, width: number, height: number, margin: number): Viewport {
-  const scale = Math.min(1, Math.max(SCALE_MIN, Math.min((width - 2 * margin) / Math.max(1, bounds.width), (height - 2 * margin) / Math.max(1, bounds.height))));
+/** Everything in view and in the middle, at most at full size; `below` is covered by something else. */
+export function fit(bounds: Bounds, width: number, height: number, margin: number, below: number): Viewport {
+  const room = { width: width - 2 * margin, height: height - margin - Math.max(margin, below) };
+  const scale = Math.min(1, Math.max(SCALE_MIN, Math.min(room.width / Math.max(1, bounds.width), room.height / Math.max(1, bounds.height))));
   return {
     scale,
     left: (width - bounds.width * scale) / 2 - bounds.x * scale,
-    top: Math.max(margin, (height - bounds.height * scale) / 2) - bounds.y * scale,
+    top: margin + Math.max(0, (room.height - bounds.height * scale) / 2) - bounds.y * scale,
   };
 }
 
