@@ -59,7 +59,7 @@ export function within(grouping: Grouping, id: string, side: Side | null): (edge
   if (id === "all") return () => true;
   if (id.startsWith("edge:")) return (edge) => edge.id === id;
   const [first = "", second] = id.split("~");
-  const is = (card: string, address: string, wanted: string) => wanted === card || wanted === `${card}!${address}`;
+  const is = (card: string, address: string, wanted: string) => wanted === card || wanted === `${card}!${address}` || wanted === `endpoint:${address}`;
   return (edge) => {
     const ends = grouping.ends(edge);
     const begins = is(ends.from, ends.fromAddress, first);

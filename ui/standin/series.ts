@@ -65,7 +65,7 @@ function nameOf(traffic: Traffic, id: string): string {
     const [card = "", address] = one.split("!");
     return address ?? traffic.world.services.find((service) => service.id === card)?.name ?? decodeURIComponent(card);
   };
-  return id.split("~").map(place).join(" → ");
+  return id.split("~").map(place).join(" → ").replace(/^endpoint:/, "");
 }
 
 function peak(rows: (Rates | null)[]): Rates | null {

@@ -126,6 +126,10 @@ export function describeRow(row: EdgeRow, now: number): Subject {
   };
 }
 
+export function describeAddress(address: string): Subject {
+  return { kind: "Address", facts: [{ name: "Address", value: address, mono: true }], labels: [], state: "ok", since: null, partly: false, marks: [], sides: true, card: null };
+}
+
 function condition(of: { state: State; state_since: number | null; marks: Mark[] }, partly: boolean): Pick<Subject, "state" | "since" | "partly" | "marks"> {
   return { state: of.state, since: of.state_since, partly, marks: of.marks };
 }

@@ -26,9 +26,28 @@ export const WIDTH = 264;
 export const GAP_X = 136;
 export const GAP_Y = 24;
 const SUB_GAP_X = 40;
-const LAYERS_MAX = 8;
-const ROWS_MIN = 8;
 const SWEEPS = 6;
+
+/** How cards are spaced. */
+const CARDS: Spacing = { width: WIDTH, gapX: GAP_X, subGapX: SUB_GAP_X, gapY: GAP_Y, rowsMin: 8, layersMax: 8 };
+/** How the dots of the whole graph are. */
+export const DOTS: Spacing = { width: 8, gapX: 160, subGapX: 16, gapY: 8, rowsMin: 40, layersMax: 16 };
+
+export interface Spacing {
+  width: number;
+  /** Between layers. */
+  gapX: number;
+  /** Between the columns of one layer. */
+  subGapX: number;
+  gapY: number;
+  rowsMin: number;
+  layersMax: number;
+}
+
+/** Everything in layers, from scratch. */
+export function layered(boxes: Box[], links: Link[], spacing: Spacing): Places {
+  return new Graph(boxes, links, spacing.layersMax).columns(spacing);
+}
 
 /**
  * Places for all boxes. Those in `kept` stay, unless most of the boxes are new: then everything but what
@@ -42,9 +61,9 @@ export function arrange(boxes: Box[], links: Link[], kept: Places): Places {
     const place = kept[id];
     if (place !== undefined && (!fresh || place.pinned === true)) places[id] = place;
   }
-  const graph = new Graph(boxes, links);
+  const graph = new Graph(boxes, links, CARDS.layersMax);
   if (fresh) {
-    const free = graph.columns();
+    const free = graph.columns(CARDS);
     for (const [id, place] of Object.entries(free)) places[id] ??= place;
   } else {
     for (const box of boxes) places[box.id] ??= findPlace(box, boxes, graph, places);
@@ -78,15 +97,22 @@ class Graph {
   private readonly others: Box[];
   private readonly boxes: Box[];
 
-  constructor(boxes: Box[], links: Link[]) {
+  constructor(
+    boxes: Box[],
+    links: Link[],
+    private readonly layersMax: number,
+  ) {
     this.others = boxes.filter(({ kind }) => kind === "other");
     this.boxes = boxes.filter(({ kind }) => kind !== "other");
     for (const { id } of this.boxes) {
       this.next.set(id, []);
       this.previous.set(id, []);
     }
+    const seen = new Map<string, Set<string>>();
     for (const { from, to } of links) {
-      if (from === to || !this.next.has(from) || !this.next.has(to) || this.next.get(from)?.includes(to) === true) continue;
+      const known = seen.get(from) ?? seen.set(from, new Set()).get(from);
+      if (from === to || !this.next.has(from) || !this.next.has(to) || known?.has(to) === true) continue;
+      known?.add(to);
       this.next.get(from)?.push(to);
       this.previous.get(to)?.push(from);
     }
@@ -109,7 +135,7 @@ class Graph {
           order.push(top.id);
           stack.pop();
         } else if (state.get(to) !== "open") {
-          forward.set(top.id, [...(forward.get(top.id) ?? []), to]);
+          (forward.get(top.id) ?? forward.set(top.id, []).get(top.id))?.push(to);
           if (!state.has(to)) {
             state.set(to, "open");
             stack.push({ id: to, at: 0 });
@@ -125,17 +151,17 @@ class Graph {
       for (const to of forward.get(id) ?? []) this.layer.set(to, Math.max(this.layer.get(to) ?? 0, layer + 1));
     }
     const last = Math.max(0, ...this.layer.values());
-    if (last < LAYERS_MAX) return;
-    for (const [id, layer] of this.layer) this.layer.set(id, Math.floor((layer * LAYERS_MAX) / (last + 1)));
+    if (last < this.layersMax) return;
+    for (const [id, layer] of this.layer) this.layer.set(id, Math.floor((layer * this.layersMax) / (last + 1)));
   }
 
   /** All boxes placed from scratch. */
-  columns(): Places {
+  columns({ width, gapX, subGapX, gapY, rowsMin }: Spacing): Places {
     const layers: Box[][] = [];
     for (const box of this.boxes) (layers[this.layer.get(box.id) ?? 0] ??= []).push(box);
     const columns = layers.filter((layer) => layer.length > 0);
     this.order(columns);
-    const rows = Math.max(ROWS_MIN, Math.ceil(Math.sqrt(this.boxes.length * 2)));
+    const rows = Math.max(rowsMin, Math.ceil(Math.sqrt(this.boxes.length * 2)));
     const places: Places = {};
     const heights: number[] = [];
     let x = 0;
@@ -144,18 +170,18 @@ class Graph {
       const size = Math.ceil(column.length / parts);
       return Array.from({ length: parts }, (_, part) => ({ boxes: column.slice(part * size, (part + 1) * size), last: part === parts - 1 }));
     });
-    for (const slice of slices) heights.push(stackHeight(slice.boxes));
+    for (const slice of slices) heights.push(stackHeight(slice.boxes, gapY));
     const tallest = Math.max(0, ...heights);
     slices.forEach((slice, index) => {
       let y = snap((tallest - (heights[index] ?? 0)) / 2);
       for (const { id, height } of slice.boxes) {
         places[id] = { x, y };
-        y += height + GAP_Y;
+        y += height + gapY;
       }
-      x += WIDTH + (slice.last ? GAP_X : SUB_GAP_X);
+      x += width + (slice.last ? gapX : subGapX);
     });
     this.others.forEach(({ id }, index) => {
-      places[id] = { x: index * (WIDTH + SUB_GAP_X), y: tallest + 2 * GAP_Y };
+      places[id] = { x: index * (width + subGapX), y: tallest + 2 * gapY };
     });
     return places;
   }
@@ -209,8 +235,8 @@ function freeY(wish: number, height: number, taken: { top: number; bottom: numbe
   return tries.find(free) ?? wish;
 }
 
-function stackHeight(boxes: Box[]): number {
-  return boxes.reduce((sum, { height }) => sum + height + GAP_Y, -GAP_Y);
+function stackHeight(boxes: Box[], gap: number): number {
+  return boxes.reduce((sum, { height }) => sum + height + gap, -gap);
 }
 
 function mean(ids: string[], rank: Map<string, number>): number | null {

@@ -11,6 +11,9 @@ export const KINDS: Record<Card["kind"], { one: string; members: string }> = {
   group: { one: "Group", members: "address" },
 };
 
+/** Colours of the graph's kinds: service, provider, client, outside, folded. */
+export const KIND_TOKENS = ["accent", "line", "good", "out", "warn"];
+
 const MARKS: Record<Mark, string> = {
   uncounted: "Some connections carry no counters: they began while accounting was off.",
   undercounted: "Some packets bypassed the counters (offload): the numbers are too low.",

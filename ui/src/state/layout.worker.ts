@@ -1,10 +1,11 @@
-import { arrange, type Box, type Link, type Places } from "../lib/layout";
+import { arrange, DOTS, layered, type Box, type Link, type Places } from "../lib/layout";
 
 export interface Task {
   number: number;
   boxes: Box[];
   links: Link[];
-  kept: Places;
+  /** Places of cards that stay; null: the whole graph, as dots. */
+  kept: Places | null;
 }
 
 export interface Arranged {
@@ -14,5 +15,6 @@ export interface Arranged {
 
 addEventListener("message", ({ data }: MessageEvent<Task>) => {
   const { number, boxes, links, kept } = data;
-  postMessage({ number, places: arrange(boxes, links, kept) } satisfies Arranged);
+  const places = kept === null ? layered(boxes, links, DOTS) : arrange(boxes, links, kept);
+  postMessage({ number, places } satisfies Arranged);
 });

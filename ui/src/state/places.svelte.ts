@@ -3,7 +3,7 @@ import type { MapDocument } from "../api/types";
 import { cardOf } from "../lib/focus";
 import type { Places } from "../lib/layout";
 import { closedHeight } from "../lib/metrics";
-import type { Arranged, Task } from "./layout.worker";
+import { Layouter } from "./layouter";
 
 const KEY = "svcflow.places.";
 /** Cap of what is remembered of one grouping, so that the browser's storage is never full of it. */
@@ -14,9 +14,7 @@ class PlacesState {
   /** Counts up whenever everything was arranged from scratch. */
   arranged = $state(0);
   private group = "";
-  private number = 0;
-  private worker: Worker | null = null;
-  private task: Task | null = null;
+  private readonly layouter = new Layouter();
 
   /** Finds places for the cards of a map that have none. */
   update(group: string, map: MapDocument): void {
@@ -56,27 +54,14 @@ class PlacesState {
   }
 
   private ask(map: MapDocument, kept: Places): void {
-    this.number += 1;
-    this.task = {
-      number: this.number,
-      boxes: map.nodes.map((card) => ({ id: card.id, kind: card.kind, height: closedHeight(card) })),
-      links: map.edges.map(({ from, to }) => ({ from: cardOf(from), to: cardOf(to) })),
-      kept,
-    };
-    this.worker ??= this.start();
-    this.worker.postMessage(this.task);
-  }
-
-  private start(): Worker {
-    const worker = new Worker(new URL("./layout.worker.ts", import.meta.url), { type: "module" });
-    worker.addEventListener("message", ({ data }: MessageEvent<Arranged>) => {
-      if (data.number !== this.task?.number) return;
-      const scratch = this.task.boxes.every(({ id }) => this.task?.kept[id] === undefined || data.places[id]?.x !== this.task.kept[id].x);
-      this.current = { ...this.current, ...data.places };
-      if (scratch) this.arranged += 1;
+    const boxes = map.nodes.map((card) => ({ id: card.id, kind: card.kind, height: closedHeight(card) }));
+    const links = map.edges.map(({ from, to }) => ({ from: cardOf(from), to: cardOf(to) }));
+    this.layouter.ask({ boxes, links, kept }, (arranged) => {
+      const stayed = boxes.some(({ id }) => kept[id] !== undefined && kept[id].pinned !== true && kept[id].x === arranged[id]?.x && kept[id].y === arranged[id].y);
+      this.current = { ...this.current, ...arranged };
+      if (!stayed) this.arranged += 1;
       this.save();
     });
-    return worker;
   }
 }
 
