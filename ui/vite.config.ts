@@ -30,5 +30,5 @@ export default defineConfig({
   },
   worker: { format: "es" },
   server: process.env["SVCFLOW_URL"] === undefined ? {} : { proxy: { "/api": process.env["SVCFLOW_URL"] } },
-  test: { include: ["tests/**/*.test.ts"], environment: "node" },
+  test: { include: ["tests/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
 });

@@ -1,9 +1,8 @@
 // GET /api/v1/edges, as JSON and as CSV, and GET /api/v1/graph
 import type { EdgeRow, Edges, Graph } from "../src/api/types";
 import { Grouping, within } from "./grouping";
-import { compare } from "./map";
 import { integer, rangeOf, Refusal, selectEdges } from "./select";
-import type { Traffic } from "./traffic";
+import { compare, type Traffic } from "./traffic";
 import type { RawEdge } from "./world";
 
 export const COLUMNS = [

@@ -3,7 +3,7 @@ import type { Card, MapDocument, MapEdge, Mark, Member, Traffic as TrafficDocume
 import { Grouping, type Ends } from "./grouping";
 import { notices } from "./notices";
 import { integer, rangeOf, selectEdges } from "./select";
-import { bytes, sumTotals, type Span, type Traffic } from "./traffic";
+import { bytes, compare, sumTotals, type Span, type Traffic } from "./traffic";
 import { withPort, type RawEdge, type Service } from "./world";
 
 const UNLINKED_PAST = 1_000;
@@ -158,7 +158,7 @@ class Builder {
       nodes: unique(edges.map(({ node }) => node)).slice(0, 20),
       served: this.side(gathered.served),
       asked: this.side(gathered.asked),
-      spark: this.traffic.spark(shown, this.span, 30),
+      spark: this.traffic.rows(shown, this.span, 30).map((row) => (row === null ? null : row.bytes_in + row.bytes_out)),
       ...this.traffic.worst(edges, this.step.until),
       marks: marksOf(edges),
       members,
@@ -248,10 +248,6 @@ export function unique(all: string[]): string[] {
 
 export function marksOf(edges: RawEdge[]): Mark[] {
   return [...new Set(edges.flatMap(({ marks }) => marks))].sort(compare);
-}
-
-export function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 export function compareAddress(a: string, b: string): number {

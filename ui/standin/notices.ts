@@ -1,6 +1,6 @@
 // What was lost, is unknown or stale: the banner's sentences and the nodes page.
 import type { Node, NodeLoss, Nodes, Notice } from "../src/api/types";
-import type { Span, Traffic } from "./traffic";
+import { compare, type Span, type Traffic } from "./traffic";
 import type { Loss, NodeSpec } from "./world";
 
 export function notices(traffic: Traffic, span: Span): Notice[] {
@@ -43,7 +43,8 @@ export function notices(traffic: Traffic, span: Span): Notice[] {
 
 export function nodes(traffic: Traffic, span: Span, server: Nodes["server"]): Nodes {
   const now = traffic.clock.now();
-  return { now, latest: traffic.latest(), nodes: traffic.world.nodes.map((node) => describe(traffic, node, span, now)), server };
+  const all = traffic.world.nodes.map((node) => describe(traffic, node, span, now)).sort((a, b) => compare(a.name, b.name));
+  return { now, latest: traffic.latest(), nodes: all, server };
 }
 
 function describe(traffic: Traffic, node: NodeSpec, span: Span, now: number): Node {

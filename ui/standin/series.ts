@@ -4,7 +4,7 @@ import { Grouping, isPlace, within } from "./grouping";
 import { marksOf } from "./map";
 import { notices } from "./notices";
 import { integer, rangeOf, Refusal, selectEdges } from "./select";
-import { bytes, sumRates, type Traffic } from "./traffic";
+import { bytes, type Traffic } from "./traffic";
 import { withPort, type RawEdge } from "./world";
 
 const SECOND = 1_000;
@@ -19,9 +19,10 @@ export function series(traffic: Traffic, query: URLSearchParams): Series {
   const { edges, side } = pick(traffic, query, id, selected);
   const points = integer(query, "points", 2, 2_000) ?? 300;
   const step = STEPS.find((one) => one % range.interval === 0 && (span.until - span.from) / one <= points) ?? 604_800_000;
-  const times: number[] = [];
-  for (let at = Math.ceil(span.from / step) * step; at + step <= span.until; at += step) times.push(at);
-  const rows = times.map((at) => sumRates(edges.map((edge) => traffic.rates(edge, { from: at, until: at + step }))));
+  const first = Math.ceil(span.from / step) * step;
+  const parts = Math.max(0, Math.floor((span.until - first) / step));
+  const times = Array.from({ length: parts }, (_, part) => first + part * step);
+  const rows = traffic.rows(edges, { from: first, until: first + parts * step }, parts);
   const { totals, rates } = traffic.sum(edges, span, span);
   const whole = bytes(traffic.sum(selected, span, span).totals);
   const touching = new Set(edges.map(({ node }) => node));

@@ -33,6 +33,8 @@ export interface Options {
   version?: string;
   /** Milliseconds that every answer takes. */
   delay?: number;
+  /** Milliseconds after which the events cease although connections stay open. */
+  silentAfter?: number;
   dist?: string;
   /** The time that stands for now; the real one by default. */
   now?: () => number;
@@ -147,6 +149,8 @@ export class StandIn {
   }
 
   private tell(event: string, data: unknown, to: Iterable<ServerResponse> = this.listeners): void {
+    const { silentAfter = Infinity } = this.options;
+    if (this.traffic.clock.now() > this.traffic.clock.started + silentAfter) return;
     for (const response of to) response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 

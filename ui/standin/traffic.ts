@@ -70,21 +70,28 @@ export class Traffic {
     };
   }
 
-  /** Mean bytes per second of several edges, both directions, in `parts` equal parts of the span; null is a gap. */
-  spark(edges: readonly RawEdge[], { from, until }: Span, parts: number): (number | null)[] {
+  /** Summed rates of several edges in `parts` equal parts of the span; null where none is known. */
+  rows(edges: readonly RawEdge[], { from, until }: Span, parts: number): (Rates | null)[] {
     const width = (until - from) / parts;
-    const sums = Array.from({ length: parts }, (): number | null => null);
+    const rows = Array.from({ length: parts }, (): Rates | null => null);
     for (const edge of edges) {
       if (edge.marks.includes("uncounted")) continue;
       const silences = this.silences.get(edge.node) ?? [];
+      let before = this.primitive(edge, from - this.origin);
       for (let part = 0; part < parts; part += 1) {
         const begin = from + part * width;
-        const silent = silences.some((one) => begin < one.until && begin + width > one.from);
-        if (silent || begin < this.origin) continue;
-        sums[part] = (sums[part] ?? 0) + ((edge.in + edge.out) * this.integral(edge, begin, begin + width)) / (width / 1000);
+        const after = this.primitive(edge, begin + width - this.origin);
+        const mean = (after - before) / (width / 1000);
+        before = after;
+        if (begin < this.origin || silences.some((one) => begin < one.until && begin + width > one.from)) continue;
+        const row = (rows[part] ??= { ...ZERO });
+        row.bytes_in += edge.in * mean;
+        row.bytes_out += edge.out * mean;
+        row.packets_in += (edge.in * mean) / edge.packet;
+        row.packets_out += (edge.out * mean * 4) / edge.packet;
       }
     }
-    return sums;
+    return rows;
   }
 
   state(edge: RawEdge, at: number): { state: State; since: number | null } {
@@ -168,4 +175,8 @@ export function sumRates(all: readonly (Rates | null)[]): Rates | null {
 
 export function bytes(totals: Totals): number {
   return totals.bytes_in + totals.bytes_out;
+}
+
+export function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

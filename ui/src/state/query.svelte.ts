@@ -9,7 +9,7 @@ const RETRY_MOST = 10_000;
 export class Query<R extends Route> {
   data = $state.raw<Routes[R]["answer"] | null>(null);
   error = $state.raw<ApiError | null>(null);
-  /** An answer is late. */
+  /** The answer to a new question is late. */
   slow = $state(false);
   /** The answer is to the question that stands now. */
   fresh = $state(false);
@@ -62,7 +62,7 @@ export class Query<R extends Route> {
     this.running = running;
     clearTimeout(this.timer);
     const late = setTimeout(() => {
-      this.slow = true;
+      this.slow = !this.fresh;
     }, SLOW_AFTER);
     try {
       this.data = await ask(this.route, query, running.signal);
