@@ -18,7 +18,6 @@
 //! # }
 //! ```
 
-mod cidr;
 mod clock;
 pub mod config;
 mod document;
@@ -33,7 +32,6 @@ mod shared;
 mod state_file;
 mod switches;
 
-pub use cidr::{Cidr, ParseCidrError};
 pub use clock::{Clock, ManualClock, SystemClock, next_aligned, rfc3339};
 pub use config::Config;
 pub use document::{
@@ -45,4 +43,5 @@ pub use local::Locals;
 pub use node::{AgentHandle, Options, kernel_source, start, start_with};
 pub use ring::{ANSWER_SAMPLES_MAX, RING_SAMPLES_MAX};
 pub use shared::{EdgeView, Shared, Snapshot};
+pub use svcflow_model::{Cidr, ParseCidrError};
 pub use switches::{SwitchReport, Switches};
