@@ -58,6 +58,12 @@ fn pair(text: &str) -> Result<(&str, &str), String> {
     parts.filter(|(key, _)| !key.is_empty()).ok_or_else(|| text.to_owned())
 }
 
+impl<'l> Extend<(&'l str, &'l str)> for Labels {
+    fn extend<I: IntoIterator<Item = (&'l str, &'l str)>>(&mut self, pairs: I) {
+        pairs.into_iter().for_each(|(key, value)| self.set(key, value));
+    }
+}
+
 impl<'l> IntoIterator for &'l Labels {
     type Item = (&'l str, &'l str);
     type IntoIter = std::iter::Map<

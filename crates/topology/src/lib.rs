@@ -30,11 +30,13 @@
 //! assert!(snapshot.owner(address, Timestamp(9)).is_none(), "nobody said so of then");
 //! ```
 
+pub mod document;
 mod facts;
 pub mod history;
 mod labels;
 mod ledger;
 mod names;
+pub mod observed;
 mod owner;
 mod selector;
 mod service;
@@ -43,6 +45,7 @@ mod status;
 mod tenure;
 mod topology;
 
+pub use document::ServicesDocument;
 pub use facts::{Facts, Update};
 pub use history::{Record, What};
 pub use labels::Labels;
