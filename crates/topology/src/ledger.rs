@@ -147,7 +147,9 @@ impl<T: Entity> Ledger<T> {
 
     /// What a source knew of one at `at`. False where there is no room for it.
     pub(crate) fn tell(&mut self, source: SourceId, at: Timestamp, entity: T) -> bool {
-        let since = entity.since().unwrap_or(at).min(at);
+        // What begins at once may be told before its own clock says so.
+        let since = entity.since().unwrap_or(at);
+        let began = since.min(at);
         let open = self.open.get(&source).and_then(|open| open.get(entity.identity()));
         let (life, from) = match open {
             Some(open) if *open.entity == entity || open.from > at => return true,
@@ -155,13 +157,13 @@ impl<T: Entity> Ledger<T> {
                 (open.life, at.max(after(open.from)))
             }
             Some(open) if since < open.life => return true,
-            Some(open) => (since, since.max(after(open.from))),
+            Some(open) => (since, began.max(after(open.from))),
             None if self.count(source) >= self.limits.open => return false,
             None => match self.last_ends.get(&source).and_then(|it| it.get(entity.identity())) {
                 Some(last) if at < last.until => return true,
                 Some(last) if last.life == since => (since, at),
-                Some(last) => (since, since.max(last.until)),
-                None => (since, since),
+                Some(last) => (since, began.max(last.until)),
+                None => (since, began),
             },
         };
         self.end(source, from, entity.identity());
@@ -192,7 +194,7 @@ impl<T: Entity> Ledger<T> {
         until: Option<Timestamp>,
         entity: T,
     ) {
-        let life = entity.since().unwrap_or(from).min(from);
+        let life = entity.since().unwrap_or(from);
         let entity = Arc::new(entity);
         self.enter(source, &Tenure { from, until, life, entity: Arc::clone(&entity) });
         if let Some(until) = until {

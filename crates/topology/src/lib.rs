@@ -41,6 +41,7 @@ mod owner;
 mod selector;
 mod service;
 mod snapshot;
+pub mod sources;
 mod status;
 mod tenure;
 mod topology;

@@ -56,8 +56,16 @@ impl SourceState {
         }
     }
 
-    pub(crate) fn heard(&mut self, now: Timestamp) {
+    /// It said all that it knows.
+    pub(crate) fn listed(&mut self, now: Timestamp) {
         *self = Self::Ok { at: self.last().map_or(now, |last| last.max(now)) };
+    }
+
+    /// It said one thing. That alone makes no stale source fresh: what it said before may be over.
+    pub(crate) fn heard(&mut self, now: Timestamp) {
+        if let Self::Ok { at } = self {
+            *at = now.max(*at);
+        }
     }
 
     pub(crate) fn failed(&mut self, error: String) {

@@ -79,6 +79,7 @@ impl Topology {
         faults.extend(twice("service", services));
         self.heard(source, at);
         if let Some(status) = self.status(source) {
+            status.state.listed(at);
             status.refused = owners.full.saturating_add(services.full);
             status.faults = faults;
         }

@@ -56,6 +56,19 @@ fn a_rename_and_a_relabel_keep_the_past() {
 }
 
 #[test]
+fn who_is_told_of_before_its_own_clock_says_so_has_one_life() {
+    let (mut topology, docker) = one_source();
+    let it = Owner { since: Some(at(5)), ..owner("a", &["10.1.1.1"]) };
+    topology.apply(docker, Update::Owner { at: at(4), owner: it.clone() });
+    let renamed = Owner { name: "b".to_owned(), ..it };
+    topology.apply(docker, Update::Owner { at: at(8), owner: renamed });
+    let snapshot = topology.snapshot();
+    let name = |time| snapshot.owner(ip("10.1.1.1"), time).map(|it| it.entity.name.clone());
+    assert_eq!((name(at(3)), name(at(4)).as_deref()), (None, Some("a-name")));
+    assert_eq!((name(at(7)).as_deref(), name(at(8)).as_deref()), (Some("a-name"), Some("b")));
+}
+
+#[test]
 fn a_listing_ends_who_is_gone_but_not_who_came_after_it() {
     let (mut topology, docker) = one_source();
     let facts = owners([owner("a", &["10.1.1.1"]), owner("b", &["10.1.1.2"])]);
