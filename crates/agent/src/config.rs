@@ -45,6 +45,12 @@ pub struct Config {
     pub local: Vec<Cidr>,
     /// Whether the agent may turn on `nf_conntrack_acct` and `nf_conntrack_events`.
     pub enable_conntrack_accounting: bool,
+    /// A file that names services and owners of addresses.
+    pub names: Option<PathBuf>,
+    /// Contiv's Netmaster, asked for names.
+    pub netmaster: Option<String>,
+    /// The Unix socket of a Docker engine, asked for names.
+    pub docker: Option<String>,
     /// Whether HTTP may listen beyond loopback, where it has no authentication.
     pub insecure: bool,
 }
@@ -62,6 +68,9 @@ impl Default for Config {
             connections_max: None,
             local: Vec::new(),
             enable_conntrack_accounting: false,
+            names: None,
+            netmaster: None,
+            docker: None,
             insecure: false,
         }
     }
@@ -175,7 +184,7 @@ impl Config {
 }
 
 const KEYS: &str = "node, interval, listen, source, state_dir, keep, edges_max, connections_max, \
-                    local, enable_conntrack_accounting, insecure";
+                    local, enable_conntrack_accounting, names, netmaster, docker, insecure";
 
 struct Walk<'t> {
     text: &'t str,
@@ -212,6 +221,9 @@ impl Walk<'_> {
             "connections_max" => config.connections_max = Some(count(value)?),
             "local" => config.local = networks(value)?,
             "enable_conntrack_accounting" => config.enable_conntrack_accounting = flag(value)?,
+            "names" => config.names = Some(PathBuf::from(text(value)?)),
+            "netmaster" => config.netmaster = Some(text(value)?.to_owned()),
+            "docker" => config.docker = Some(text(value)?.to_owned()),
             "insecure" => config.insecure = flag(value)?,
             _ => return Err(format!("unknown key; the keys are {KEYS}")),
         }

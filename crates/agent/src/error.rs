@@ -34,6 +34,15 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The file of names can't be used; all its faults are listed.
+    #[error(transparent)]
+    Names(svcflow_topology::sources::file::Error),
+    /// Netmaster's address is none.
+    #[error(transparent)]
+    Netmaster(svcflow_topology::sources::contiv::Error),
+    /// Netmaster can't be asked over TLS.
+    #[error("can't ask over TLS")]
+    Tls(#[source] svcflow_transport::Error),
     /// Serving HTTP failed.
     #[error("serving HTTP failed: restart the agent; no counter is lost, the kernel keeps them")]
     Serve(#[source] std::io::Error),

@@ -24,6 +24,7 @@ mod document;
 mod error;
 mod http;
 mod local;
+mod names;
 mod node;
 mod process;
 mod ring;
@@ -40,6 +41,7 @@ pub use document::{
 pub use error::{BoxError, Error};
 pub use http::{bind, router, serve};
 pub use local::Locals;
+pub use names::sources as name_sources;
 pub use node::{AgentHandle, Options, kernel_source, start, start_with};
 pub use ring::{ANSWER_SAMPLES_MAX, RING_SAMPLES_MAX};
 pub use shared::{EdgeView, Shared, Snapshot};

@@ -10,6 +10,7 @@ use svcflow_model::{
     Counters, Epoch, Interval, LossKind, Observation, ObservationSink, Sample, Timestamp,
 };
 use svcflow_source::{Live, Preference, SourceError, TrafficSource};
+use svcflow_topology::Names;
 
 use crate::clock::{Clock, SystemClock, next_aligned};
 use crate::config::Config;
@@ -40,13 +41,20 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Where the kernel's switches are.
     pub switches: Switches,
+    /// Who owns which address, and what the services are called; nothing, unless somebody publishes there.
+    pub names: Names,
 }
 
 impl Options {
     /// The host's clock and the kernel's switches.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, clock: Arc::new(SystemClock), switches: Switches::default() }
+        Self {
+            config,
+            clock: Arc::new(SystemClock),
+            switches: Switches::default(),
+            names: Names::default(),
+        }
     }
 }
 
@@ -190,6 +198,7 @@ impl Node {
         let shared = Arc::new(Shared {
             interval: options.config.interval,
             clock: Arc::clone(&options.clock),
+            names: options.names.clone(),
             published: std::sync::RwLock::new(Published { snapshot: Arc::new(snapshot), ring }),
             commands,
         });

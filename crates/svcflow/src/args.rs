@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use svcflow_source::Preference;
+use svcflow_topology::sources::docker::SOCKET;
 
 /// Who talks to whom, and how much: traffic telemetry for container networks.
 ///
@@ -31,6 +32,7 @@ the system lets users make namespaces.")]
     #[command(after_long_help = "Examples:
   svcflow demo                               watch it live
   svcflow demo --duration 30s --json         a JSON document a second, for 30 seconds
+  svcflow demo --clients                     a second node with three more clients
   svcflow demo --once                        known traffic, every edge compared with a packet count")]
     Demo(DemoOptions),
     /// Count this host's traffic and serve it over HTTP
@@ -107,6 +109,9 @@ pub(crate) struct DemoOptions {
     /// Print JSON instead of a table or the live view
     #[arg(long)]
     pub(crate) json: bool,
+    /// Add a second node with three more clients, and an agent there
+    #[arg(long)]
+    pub(crate) clients: bool,
     /// End after this long, such as 30s
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<Duration>,
@@ -141,6 +146,15 @@ pub(crate) struct AgentOptions {
     /// Keep the counters' baselines here over a restart
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state_dir: Option<PathBuf>,
+    /// Name services and owners of addresses from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) names: Option<PathBuf>,
+    /// Name them from Contiv's Netmaster, such as http://netmaster:9999
+    #[arg(long, value_name = "URL")]
+    pub(crate) netmaster: Option<String>,
+    /// Name them from a Docker engine
+    #[arg(long, value_name = "SOCKET", num_args = 0..=1, default_missing_value = SOCKET)]
+    pub(crate) docker: Option<String>,
     /// Turn on nf_conntrack_acct and nf_conntrack_events where they are off
     #[arg(long)]
     pub(crate) enable_conntrack_accounting: bool,

@@ -3,7 +3,7 @@
 //! Edges whose counters are unknown (accounting off) are left out here: these formats can only say
 //! zero, which would be a wrong number.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use svcflow_model::{Counters, Edge, Protocol, Sample};
+use svcflow_topology::ServicesDocument;
 
 use super::QueryOf;
 use super::edges::Flag;
@@ -152,35 +153,9 @@ fn service_of(
     }
 }
 
-/// `GET /services`: what translation shows, until a topology says more. An observed service has its
-/// address and port as its name, and neither selectors nor labels.
-pub(super) async fn services(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(services_of(&shared.snapshot()))
-}
-
-fn services_of(snapshot: &Snapshot) -> Value {
-    let mut children = BTreeMap::<String, BTreeSet<IpAddr>>::new();
-    let mut ancestors = BTreeMap::<IpAddr, BTreeSet<String>>::new();
-    for view in snapshot.edges.iter().filter(|view| !view.sample.marks.remainder) {
-        let Edge { service: Some(service), provider, .. } = view.sample.edge else { continue };
-        let name = SocketAddr::new(service.address, service.port).to_string();
-        children.entry(name.clone()).or_default().insert(provider);
-        ancestors.entry(provider).or_default().insert(name);
-    }
-    let names: Vec<_> = children.keys().cloned().collect();
-    let none = json!({});
-    let labels: BTreeMap<_, _> = ancestors.keys().map(|address| (address, &none)).collect();
-    let selectors: BTreeMap<_, _> = names.iter().map(|name| (name, &none)).collect();
-    let mut struct_of_children = json!(children);
-    if let Some(map) = struct_of_children.as_object_mut() {
-        map.insert("topLevel".to_owned(), json!(names));
-    }
-    json!({
-        "ancestors_struct": ancestors,
-        "children_struct": struct_of_children,
-        "labels": labels,
-        "serviceSelectors": selectors,
-    })
+/// `GET /services`. A service that only translation shows has its address and port as its name.
+pub(super) async fn services(State(shared): State<Arc<Shared>>) -> Json<ServicesDocument> {
+    Json(shared.services())
 }
 
 #[derive(Deserialize)]
