@@ -45,6 +45,8 @@ pub struct Config {
     pub local: Vec<Cidr>,
     /// Whether the agent may turn on `nf_conntrack_acct` and `nf_conntrack_events`.
     pub enable_conntrack_accounting: bool,
+    /// Contiv's Netplugin, for the source `contiv`; `None` is the one of this host.
+    pub netplugin: Option<String>,
     /// A file that names services and owners of addresses.
     pub names: Option<PathBuf>,
     /// Contiv's Netmaster, asked for names.
@@ -68,6 +70,7 @@ impl Default for Config {
             connections_max: None,
             local: Vec::new(),
             enable_conntrack_accounting: false,
+            netplugin: None,
             names: None,
             netmaster: None,
             docker: None,
@@ -179,12 +182,17 @@ impl Config {
                 self.listen
             ));
         }
+        if self.netplugin.is_some() && self.source != Preference::Contiv {
+            let message =
+                "`netplugin` is only asked with `source = \"contiv\"`: set that, or leave it out";
+            messages.push(message.to_owned());
+        }
         messages.into_iter().map(|message| Fault { line: None, message }).collect()
     }
 }
 
 const KEYS: &str = "node, interval, listen, source, state_dir, keep, edges_max, connections_max, \
-                    local, enable_conntrack_accounting, names, netmaster, docker, insecure";
+                    local, enable_conntrack_accounting, netplugin, names, netmaster, docker, insecure";
 
 struct Walk<'t> {
     text: &'t str,
@@ -221,6 +229,7 @@ impl Walk<'_> {
             "connections_max" => config.connections_max = Some(count(value)?),
             "local" => config.local = networks(value)?,
             "enable_conntrack_accounting" => config.enable_conntrack_accounting = flag(value)?,
+            "netplugin" => config.netplugin = Some(text(value)?.to_owned()),
             "names" => config.names = Some(PathBuf::from(text(value)?)),
             "netmaster" => config.netmaster = Some(text(value)?.to_owned()),
             "docker" => config.docker = Some(text(value)?.to_owned()),

@@ -42,7 +42,7 @@ pub use error::{BoxError, Error};
 pub use http::{bind, router, serve};
 pub use local::Locals;
 pub use names::sources as name_sources;
-pub use node::{AgentHandle, Options, kernel_source, start, start_with};
+pub use node::{AgentHandle, Opener, Options, kernel_source, source_of, start, start_with};
 pub use ring::{ANSWER_SAMPLES_MAX, RING_SAMPLES_MAX};
 pub use shared::{EdgeView, Shared, Snapshot};
 pub use svcflow_model::{Cidr, ParseCidrError};

@@ -67,6 +67,7 @@ fn marks(text: &mut Text, snapshot: &Snapshot) {
         ",mark=\"direction_unknown\"",
         count(|m| m.direction_unknown),
     );
+    text.line("svcflow_edges_marked", ",mark=\"unsplit\"", count(|m| m.unsplit));
     text.line("svcflow_edges_marked", ",mark=\"remainder\"", count(|m| m.remainder));
     text.family("svcflow_connections", "gauge", None, "Live connections that the source knows");
     text.line("svcflow_connections", "", snapshot.connections);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use svcflow_agent::{Config, Options, kernel_source, name_sources, start_with};
+use svcflow_agent::{Config, Options, name_sources, source_of, start_with};
 use svcflow_source::Preference;
 
 use super::serving::{Listen, Serving};
@@ -14,9 +14,10 @@ pub(crate) fn run(options: &AgentOptions) -> Result<(), CliError> {
     let config = configured(options)?;
     let listen = Listen::At(config.listen);
     let sources = name_sources(&config)?;
+    let source = source_of(&config)?;
     let settings = Options::new(config);
     let names = settings.names.clone();
-    let agent = start_with(kernel_source(settings.config.source), settings)?;
+    let agent = start_with(source, settings)?;
     let serving = Serving::start(&agent, &listen)?;
     serving.watch(sources, names);
     say_what_is_seen(&agent.shared().snapshot());
@@ -65,6 +66,7 @@ fn configured(options: &AgentOptions) -> Result<Config, CliError> {
         config.node.clone_from(node);
     }
     config.state_dir = options.state_dir.clone().or(config.state_dir);
+    config.netplugin = options.netplugin.clone().or(config.netplugin);
     config.names = options.names.clone().or(config.names);
     config.netmaster = options.netmaster.clone().or(config.netmaster);
     config.docker = options.docker.clone().or(config.docker);

@@ -3,6 +3,8 @@
 pub(crate) mod agent;
 pub(crate) mod demo;
 pub(crate) mod edges;
+pub(crate) mod endpoints;
 pub(crate) mod install;
 mod serving;
+pub(crate) mod telegraf;
 pub(crate) mod trace;
