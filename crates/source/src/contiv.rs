@@ -113,8 +113,8 @@ impl TrafficSource for ContivSource {
         let baseline = Baseline::FirstLook;
         sink.observe(at, &Observation::Origin { origin: self.origin, baseline });
         sink.observe(at, &Observation::LookBegan);
-        let unfollowed =
-            split.look(&services, at, &mut |observation| sink.observe(at, observation));
+        let whole = unreadable == 0;
+        let unfollowed = split.look(&services, whole, at, &mut |it| sink.observe(at, it));
         for (kind, count) in
             [(LossKind::Unreadable, unreadable), (LossKind::ReadingsUnfollowed, unfollowed)]
         {

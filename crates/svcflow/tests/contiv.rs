@@ -82,7 +82,7 @@ fn transfer(client: &str, target: Target, connections: u32) -> Transfer {
         protocol: Protocol::TCP,
         bytes_out: 10_000,
         bytes_in: 1_000_000,
-        connections: connections.try_into().unwrap(),
+        connections,
         lifetime: Lifetime::Short,
         datagram: 1_000,
     }

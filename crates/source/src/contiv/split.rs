@@ -4,6 +4,11 @@
 //! provider is known, what is added to that row is its own. From the second on it can't be told apart, and
 //! goes to an edge of the same service with an unknown provider. What was attributed stays where it is: the
 //! sum over the edges is the row, at any time.
+//!
+//! Counters begin anew with Netplugin and with an endpoint. It shows where one is less than it was, where a
+//! provider's row is gone (rows stay for as long as what they are rows of), or where the service was missing
+//! in a whole answer. From then on all that is read is new: it is read in another place. A beginning that
+//! shows in none of these ways is taken for growth, which credits too little.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -23,12 +28,18 @@ type Key = (IpAddr, Service, Protocol);
 
 #[derive(Debug)]
 struct Followed {
-    /// The row of outgoing traffic as it was last read.
+    /// How often its counters began anew: where its readings are from.
+    place: u32,
+    /// The rows as they were last read.
+    rows: Vec<(IpAddr, Counters)>,
+    /// What of the row of outgoing traffic was attributed.
     last: Counters,
     /// What of it is whose; the unspecified address stands for nobody known.
     shares: HashMap<IpAddr, Counters>,
     /// Whether there was traffic and no provider yet at the last look: the answer may be on its way.
     waiting: bool,
+    /// The last look that had it.
+    look: u64,
     seen: Timestamp,
 }
 
@@ -36,19 +47,22 @@ struct Followed {
 #[derive(Debug, Default)]
 pub(super) struct Split {
     followed: HashMap<Key, Followed>,
-    /// Whether the first look is over: until then nothing is new.
-    looked: bool,
+    /// How many looks there were; in the first nothing is new.
+    looks: u64,
 }
 
 impl Split {
-    /// Takes a look and hands over its edges; gives how many services could not be followed.
+    /// Takes a look and hands over its edges; gives how many services could not be followed. `whole`: all
+    /// of the answer could be read, so that what is missing is gone.
     pub(super) fn look(
         &mut self,
         services: &[ServiceStats],
+        whole: bool,
         at: Timestamp,
         observe: &mut dyn FnMut(&Observation),
     ) -> u64 {
         let mut unfollowed = 0;
+        let this = self.looks.saturating_add(1);
         for stats in services {
             let key = (stats.endpoint, stats.service, stats.protocol);
             if !self.followed.contains_key(&key) && self.followed.len() >= FOLLOWED_MAX {
@@ -56,21 +70,50 @@ impl Split {
                 continue;
             }
             let followed = self.followed.entry(key).or_insert_with(|| Followed {
+                place: 0,
+                rows: Vec::new(),
                 last: Counters::ZERO,
                 shares: HashMap::new(),
                 waiting: false,
+                look: this,
                 seen: at,
             });
-            followed.seen = at;
-            followed.look(stats, self.looked, observe);
+            if followed.began_anew(stats, whole, this) {
+                followed.begin_anew();
+            }
+            (followed.look, followed.seen) = (this, at);
+            followed.look(stats, this > 1, observe);
         }
-        self.looked = true;
+        if !whole {
+            // What could not be read was not missing.
+            self.followed.values_mut().for_each(|followed| followed.look = this);
+        }
+        self.looks = this;
         self.followed.retain(|_, followed| at.since(followed.seen) < EXPIRY);
         unfollowed
     }
 }
 
 impl Followed {
+    fn began_anew(&self, stats: &ServiceStats, whole: bool, this: u64) -> bool {
+        let was_missing = self.look.saturating_add(1) < this;
+        let fell_or_gone = self.rows.iter().any(|(address, last)| {
+            match stats.rows.iter().find(|(now, _)| now == address) {
+                Some((_, now)) => now.since(last).is_none(),
+                None => whole,
+            }
+        });
+        was_missing || fell_or_gone
+    }
+
+    fn begin_anew(&mut self) {
+        self.place = self.place.wrapping_add(1);
+        self.rows.clear();
+        self.shares.clear();
+        self.last = Counters::ZERO;
+        self.waiting = false;
+    }
+
     fn look(&mut self, stats: &ServiceStats, looked: bool, observe: &mut dyn FnMut(&Observation)) {
         let own = |(address, _): &&(IpAddr, Counters)| *address == stats.endpoint;
         let row = stats.rows.iter().find(own).map_or(Counters::ZERO, |(_, counters)| *counters);
@@ -80,6 +123,7 @@ impl Followed {
         };
         let providers: Vec<_> = stats.rows.iter().filter(is_provider).copied().collect();
         self.attribute(&row, &providers, stats.service.address, looked);
+        self.rows.clone_from(&stats.rows);
         let nobody = unspecified(stats.service.address);
         let unsplit = providers.len() > 1 || self.shares.contains_key(&nobody);
         for (provider, counters) in &providers {
@@ -93,10 +137,12 @@ impl Followed {
                 packets_in: counters.packets_in,
                 ..Counters::ZERO
             });
-            hand_over(edge, all, unsplit, observe);
+            hand_over(EdgeReading { edge, place: self.place, counters: all }, unsplit, observe);
         }
         if let Some(share) = self.shares.get(&nobody) {
-            hand_over(edge(stats, nobody), *share, true, observe);
+            let edge = edge(stats, nobody);
+            let reading = EdgeReading { edge, place: self.place, counters: *share };
+            hand_over(reading, true, observe);
         }
     }
 
@@ -109,7 +155,6 @@ impl Followed {
         looked: bool,
     ) {
         let row = out(row);
-        // Less than before: Netplugin began anew, or the endpoint did.
         let gained = row.since(&self.last).unwrap_or(row);
         let whose = match providers {
             [(only, _)] => *only,
@@ -132,10 +177,10 @@ fn out(counters: &Counters) -> Counters {
     Counters { bytes_out, packets_out, ..Counters::ZERO }
 }
 
-fn hand_over(edge: Edge, counters: Counters, unsplit: bool, observe: &mut dyn FnMut(&Observation)) {
-    observe(&Observation::Edge(EdgeReading { edge, place: 0, counters }));
+fn hand_over(reading: EdgeReading, unsplit: bool, observe: &mut dyn FnMut(&Observation)) {
+    observe(&Observation::Edge(reading));
     if unsplit {
-        observe(&Observation::Unsplit(edge));
+        observe(&Observation::Unsplit(reading.edge));
     }
 }
 
@@ -231,7 +276,7 @@ mod tests {
             let (at, accounting) = (Timestamp(self.time), &mut self.accounting);
             accounting.observe(at, &Observation::LookBegan);
             let mut each = |observation: &Observation| accounting.observe(at, observation);
-            assert_eq!(self.split.look(&services, at, &mut each), 0);
+            assert_eq!(self.split.look(&services, true, at, &mut each), 0);
             accounting.observe(at, &Observation::LookEnded { complete: true });
         }
 
@@ -317,6 +362,25 @@ mod tests {
         bench.look();
         assert_eq!(bench.of(&row), counted(7));
         assert!(bench.accounting.losses().is_empty());
+    }
+
+    #[test]
+    fn a_beginning_shows_in_rows_that_are_gone_where_the_sums_do_not_fall() {
+        let mut bench = Bench::new();
+        bench.look();
+        let (first, second) = (row(1, 3, 5), row(1, 3, 6));
+        bench.add(&first, &counted(5));
+        bench.look();
+        bench.truth.clear();
+        bench.add(&second, &counted(6));
+        bench.look();
+        assert_eq!((bench.of(&first), bench.of(&second)), (counted(5), counted(6)));
+        // Away for a look, and back with more: nothing of it was known.
+        bench.truth.clear();
+        bench.look();
+        bench.add(&second, &counted(9));
+        bench.look();
+        assert_eq!(bench.of(&second), counted(15));
     }
 
     #[test]
