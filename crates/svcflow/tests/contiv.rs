@@ -182,6 +182,24 @@ fn the_old_backends_whole_flow_over_live_traffic() {
     );
 }
 
+#[test]
+fn accounting_never_waits_for_names() {
+    let plugin = StandIn::start(|_| Reply::ok("{}")).unwrap();
+    let master = StandIn::start(|_| Reply::ok("[]").after(Duration::from_secs(60))).unwrap();
+    let agent = Agent::start(&plugin.url(), &master.url());
+    let first =
+        agent.until("the first look", |agent| Some(agent.edges().sequence).filter(|it| *it > 0));
+    std::thread::sleep(Duration::from_secs(2));
+    let looks = agent.edges().sequence - first;
+    assert!(looks >= 5, "{looks} looks of 200 ms in two seconds");
+    assert_eq!(agent.get("/services")["children_struct"], json!({"topLevel": []}));
+    let notes = agent.until("named as ill", |agent| {
+        let notes = agent.get("/healthz")["notes"].to_string();
+        notes.contains("no names from `contiv`").then_some(notes)
+    });
+    assert!(notes.contains("did not answer within"), "{notes}");
+}
+
 fn the_page_and_scripts(agent: &Agent, all: &[EdgeRow]) {
     let services = agent.until("named", |agent| {
         let services = agent.get("/visualization/services");

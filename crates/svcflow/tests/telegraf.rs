@@ -1,7 +1,12 @@
 //! For those who keep Telegraf: with both of its JSON plugins (a stand-in that reads the made configuration as
 //! Telegraf does) and with ours, every edge arrives.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
 
 mod support;
 

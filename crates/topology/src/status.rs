@@ -15,7 +15,7 @@ pub struct SourceStatus {
     pub owners: usize,
     /// Services that it names now.
     pub services: usize,
-    /// Owners and services that were refused in its last listing, since it named too many.
+    /// Owners and services that were refused in and since its last listing: it named too many.
     pub refused: usize,
     /// What could not be read or asked for in its last listing: each one sentence.
     pub faults: Vec<String>,
