@@ -43,6 +43,9 @@ pub enum Error {
     /// Netmaster can't be asked over TLS.
     #[error("can't ask over TLS")]
     Tls(#[source] svcflow_transport::Error),
+    /// Tokens, certificates or keys can't be used.
+    #[error("can't protect HTTP as configured")]
+    Protection(#[source] svcflow_transport::Error),
     /// Serving HTTP failed.
     #[error("serving HTTP failed: restart the agent; no counter is lost, the kernel keeps them")]
     Serve(#[source] std::io::Error),

@@ -15,12 +15,17 @@ use crate::shared::{EdgeView, Shared, Snapshot};
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, OPENMETRICS)], families(&shared) + "# EOF\n")
+}
+
+/// An agent's metrics without the closing `# EOF`, so that others may follow.
+#[must_use]
+pub fn families(shared: &Shared) -> String {
     let samples_kept = shared.read(|published| published.ring.samples());
     let healthy = shared.health().reason.is_none();
     let mut text = text(&shared.snapshot(), samples_kept, healthy);
     names(&mut text, &shared.names.snapshot(), shared.clock.now());
-    text.out.push_str("# EOF\n");
-    ([(CONTENT_TYPE, OPENMETRICS)], text.out)
+    text.out
 }
 
 fn text(snapshot: &Snapshot, samples_kept: usize, healthy: bool) -> Text {

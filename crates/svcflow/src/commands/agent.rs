@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use svcflow_agent::{Config, Options, name_sources, source_of, start_with};
+use svcflow_agent::{Config, Options, Protection, name_sources, source_of, start_with};
 use svcflow_source::Preference;
 
 use super::serving::{Listen, Serving};
@@ -13,12 +13,13 @@ use crate::output;
 pub(crate) fn run(options: &AgentOptions) -> Result<(), CliError> {
     let config = configured(options)?;
     let listen = Listen::At(config.listen);
+    let protection = Protection::load(&config)?;
     let sources = name_sources(&config)?;
     let source = source_of(&config)?;
     let settings = Options::new(config);
     let names = settings.names.clone();
     let agent = start_with(source, settings)?;
-    let serving = Serving::start(&agent, &listen)?;
+    let serving = Serving::start(&agent, &listen, protection)?;
     serving.watch(sources, names);
     say_what_is_seen(&agent.shared().snapshot());
     output::say(&format!("listening on {}", serving.url()));

@@ -3,19 +3,25 @@
 mod names;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use svcflow_agent::{AgentHandle, BoxError, Config, Options, kernel_source, start_with};
+use svcflow_agent::{
+    AgentHandle, BoxError, Config, Options, Protection, kernel_source, start_with,
+};
 use svcflow_lab::{Lab, Lifetime, Plan, Target, Topology, Transfer, v6_of};
 use svcflow_model::{EdgeRow, Losses, Protocol, Relation};
+use svcflow_server::default_data;
 use svcflow_source::TrafficSource;
 use svcflow_topology::Names;
 
+use super::history::History;
 use super::serving::{Listen, Serving};
 use crate::args::{AgentArgs, DemoOptions, EdgesArgs, SortBy};
 use crate::exit::CliError;
+use crate::settings::ServerFile;
 use crate::{output, top};
 
 /// The demo looks often, so that a newcomer needn't wait.
@@ -24,48 +30,71 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const NO_LOOKS: Duration = Duration::from_secs(3_600);
 
 pub(crate) fn run(options: &DemoOptions) -> Result<(), CliError> {
-    // First, while there is one thread: a process with several can't enter a user namespace.
+    // Asked before the namespace, where everybody is root.
+    let data = options.data.clone().unwrap_or_else(|| default_data().join("demo"));
+    // Early, while there is one thread: a process with several can't enter a user namespace.
     svcflow_lab::enter()?;
     let topology = Topology::demo();
     let topology = if options.clients { topology.with_second_node() } else { topology };
     let lab = Arc::new(Lab::build(topology)?);
-    if options.once { once(&lab, options) } else { live(&lab, options) }
+    if options.once { once(&lab, options) } else { live(&lab, options, data) }
 }
 
-fn live(lab: &Arc<Lab>, options: &DemoOptions) -> Result<(), CliError> {
+fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliError> {
     let agents = agents(lab, options, INTERVAL)?;
     let agent = agents.first().ok_or(CliError::EmptyLab)?;
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
     let listen = options.listen.map_or(Listen::From(usual), Listen::At);
-    let serving = Serving::start(agent, &listen)?;
-    super::agent::say_what_is_seen(&agent.shared().snapshot());
-    output::say(&format!("serving {} (try {0}/api/v1/edges, {0}/services)", serving.url()));
+    // The other nodes' agents first: the history asks them, too.
     let mut others = Vec::new();
-    for agent in agents.iter().skip(1) {
-        let other = Serving::start(agent, &Listen::From(serving.next()))?;
-        let node = &agent.shared().snapshot().node;
-        output::say(&format!("serving {node} at {}", other.url()));
-        others.push(other);
+    for other in agents.iter().skip(1) {
+        let any = Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let serving = Serving::start(other, &any, Protection::default())?;
+        output::say(&format!("serving {} at {}", other.shared().snapshot().node, serving.url()));
+        others.push(serving);
     }
+    let asked = others.iter().map(Serving::url).collect();
+    let mut history = History::start(kept_in(data, asked), &listen, Some(agent.shared()))?;
+    super::agent::say_what_is_seen(&agent.shared().snapshot());
+    output::say(&format!("serving {} (try {0}/api/v1/edges, {0}/services)", history.url()));
+    output::say(&format!(
+        "history: svcflow query --url {} --db telegraf \"SELECT last(BytesIn) FROM httpjson_svcstats GROUP BY ServiceIP\"",
+        history.url()
+    ));
     let traffic = lab.background()?;
     let until = options.duration.map(|duration| Instant::now() + duration);
-    let source = AgentArgs { agent: serving.url() };
+    let source = AgentArgs { agent: history.url() };
     let seen = if output::is_terminal() && !options.json {
         top::run(&source, until)
     } else {
-        watch(source, options, &serving, until)
+        watch(source, options, &mut history, until)
     };
     drop(traffic);
-    drop((serving, others));
+    let finished = history.finish();
+    drop(others);
     agents.into_iter().for_each(AgentHandle::shutdown);
-    seen
+    seen.and(finished)
+}
+
+/// What the demo's server is: it asks the demo's agents as often as those look.
+fn kept_in(data: PathBuf, agents: Vec<String>) -> ServerFile {
+    ServerFile {
+        server: svcflow_server::Config { data, ..Default::default() },
+        collector: Some(svcflow_collector::config::Config {
+            interval: INTERVAL,
+            timeout: INTERVAL,
+            agents,
+            ..Default::default()
+        }),
+        agent: None,
+    }
 }
 
 /// A table (or a line of JSON) an interval, for those without a terminal.
 fn watch(
     agent: AgentArgs,
     options: &DemoOptions,
-    serving: &Serving,
+    history: &mut History,
     until: Option<Instant>,
 ) -> Result<(), CliError> {
     let edges = EdgesArgs {
@@ -81,7 +110,7 @@ fn watch(
     std::thread::scope(|scope| {
         let printing = scope.spawn(|| super::edges::until(&edges, until));
         if until.is_none() {
-            serving.wait(None)?;
+            history.wait(None)?;
             return Ok(());
         }
         printing.join().unwrap_or(Ok(()))

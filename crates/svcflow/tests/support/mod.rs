@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use svcflow_agent::{AgentHandle, Config, Options, bind, router, serve, start};
+use svcflow_agent::{AgentHandle, Config, Options, Protection, bind, router, serve, start};
 use svcflow_model::{
     Baseline, Counters, Edge, EdgeReading, Observation, ObservationSink, Origin, Protocol, Service,
     Timestamp,
@@ -55,7 +55,9 @@ pub(crate) fn agent(node: &str, edges: Vec<(Edge, Counters)>) -> Agent {
     let listener = runtime.block_on(bind("127.0.0.1:0".parse().unwrap())).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let routes = router(Arc::clone(&handle.shared()));
-    runtime.spawn(async { serve(listener, routes, std::future::pending()).await });
+    runtime.spawn(async {
+        serve(listener, routes, &Protection::default(), std::future::pending()).await
+    });
     Agent { url, _handle: handle, _runtime: runtime }
 }
 
