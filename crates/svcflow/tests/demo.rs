@@ -67,11 +67,12 @@ fn the_demo_names_its_services_and_containers() {
     if !permitted() {
         return;
     }
-    let script = "ip link set lo up; \"$1\" demo --duration 8s --json >/dev/null & \
+    let script = "ip link set lo up; \"$1\" demo --duration 8s --json --data \"$2\" >/dev/null & \
                   for i in $(seq 50); do sleep 0.1; curl -sfo /dev/null http://127.0.0.1:4000/services && break; done; \
                   sleep 4; curl -sf http://127.0.0.1:4000/services; wait";
     let shell = ["-n", "--", "sh", "-c", script, "sh", BINARY];
-    let output = Command::new("unshare").args(shell).output().unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let output = Command::new("unshare").args(shell).arg(data.path()).output().unwrap();
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let children = document["children_struct"].as_object().unwrap();
     assert_eq!(children["topLevel"], serde_json::json!(["default:app-db", "default:app-svc"]));
