@@ -68,8 +68,9 @@ fn all_faults_come_together_with_their_lines() {
         assert!(error.contains(expected), "{expected}\nnot in\n{error}");
     }
     assert_eq!(error.lines().count(), 10, "{error}");
-    let error = |text| parse(text, None).unwrap_err().to_string();
-    assert!(error("[[owner]]\nname = \n").contains("names:2: "));
+    let error = |text| parse(text, Some("names".as_ref())).unwrap_err().to_string();
+    let unfinished = error("[[owner]]\nname = \n");
+    assert!(unfinished.contains("names:2: "), "{unfinished}");
     assert!(error("[service]\nname = \"x\"\n").contains("names:1: `service`: write [[service]]"));
     let twice = "[[owner]]\nname = \"a\"\naddresses = [\"1.1.1.1\"]\n".repeat(2);
     assert!(error(&twice).contains("owner `a` stands there twice"));
