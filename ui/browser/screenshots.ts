@@ -15,7 +15,7 @@ const PICTURES: { name: string; view: string; ready: string; world?: string; dar
   { name: "table", view: "?page=edges", ready: "[data-row='9']" },
   { name: "nodes", world: "demo", view: "?page=nodes&span=24h", ready: "li.node" },
   { name: "dark", view: `?open=service:default:app-db&sel=${SVC}`, ready: "aside canvas", dark: true },
-  { name: "everything", world: "big", view: "?page=graph&filter=team=team-3", ready: ".graph canvas", dark: true },
+  { name: "everything", world: "big", view: "?page=graph&filter=team=team-3,tier=db", ready: ".graph canvas", dark: true },
   { name: "phone", view: "?open=service:default:app-db", ready: "ul ol", size: PHONE },
   { name: "phone-panel", view: `?sel=${SVC}`, ready: "aside canvas", size: PHONE, dark: true },
 ];

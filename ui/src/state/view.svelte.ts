@@ -41,9 +41,10 @@ class ViewState {
     this.go(decodeView(search));
   }
 
-  toggle(card: string): void {
+  /** Opens or closes a card; `more` is one step with it. */
+  toggle(card: string, more: Partial<View> = {}): void {
     const { open } = this.current;
-    this.go({ open: open.includes(card) ? open.filter((id) => id !== card) : [...open, card] });
+    this.go({ open: open.includes(card) ? open.filter((id) => id !== card) : [...open, card], ...more });
   }
 
   select(id: string | null): void {
