@@ -208,7 +208,7 @@ class Builder {
       labels: owner?.labels ?? {},
       node: owner?.node ?? null,
       since: owner === undefined ? null : this.traffic.clock.started - owner.since,
-      share: whole > 0 ? bytes(shown) / whole : null,
+      share: whole > 0 && !(edges.length > 0 && edges.every(({ marks }) => marks.includes("uncounted"))) ? bytes(shown) / whole : null,
       served: this.side(own.served),
       asked: this.side(own.asked),
       ...this.traffic.worst(edges, this.step.until),

@@ -23,7 +23,8 @@ export function series(traffic: Traffic, query: URLSearchParams): Series {
   const parts = Math.max(0, Math.floor((span.until - first) / step));
   const times = Array.from({ length: parts }, (_, part) => first + part * step);
   const rows = traffic.rows(edges, { from: first, until: first + parts * step }, parts);
-  const { totals, rates } = traffic.sum(edges, span, span);
+  const { totals } = traffic.sum(edges, span, span);
+  const known = rows.filter((row) => row !== null);
   const whole = bytes(traffic.sum(selected, span, span).totals);
   const touching = new Set(edges.map(({ node }) => node));
   return {
@@ -37,8 +38,8 @@ export function series(traffic: Traffic, query: URLSearchParams): Series {
     packets_in: rows.map((row) => row?.packets_in ?? null),
     packets_out: rows.map((row) => row?.packets_out ?? null),
     totals,
-    average: rates,
-    peak: peak(rows),
+    average: known.length === 0 ? null : over(known, (values) => values.reduce((a, b) => a + b, 0) / values.length),
+    peak: known.length === 0 ? null : over(known, (values) => Math.max(...values)),
     share: whole > 0 ? bytes(totals) / whole : null,
     marks: marksOf(edges),
     losses: notices(traffic, span).filter(({ node }) => node !== null && touching.has(node)),
@@ -69,11 +70,8 @@ function nameOf(traffic: Traffic, id: string): string {
   return id.split("~").map(place).join(" → ").replace(/^endpoint:/, "");
 }
 
-function peak(rows: (Rates | null)[]): Rates | null {
-  const known = rows.filter((row) => row !== null);
-  if (known.length === 0) return null;
-  const peaks = FIELDS.map((field) => [field, Math.max(...known.map((row) => row[field]))]);
-  return Object.fromEntries(peaks) as Rates;
+function over(rows: Rates[], one: (values: number[]) => number): Rates {
+  return Object.fromEntries(FIELDS.map((field) => [field, one(rows.map((row) => row[field]))])) as unknown as Rates;
 }
 
 function influxql(edges: RawEdge[], { from, until }: { from: number; until: number }, step: number): string {

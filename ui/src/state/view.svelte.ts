@@ -1,5 +1,5 @@
 // The view that is seen, kept the same as the address bar. The back button goes to the view before.
-import { DEFAULT, decodeView, encodeView, type View } from "../lib/view";
+import { decodeView, encodeView, type View } from "../lib/view";
 
 class ViewState {
   current = $state.raw<View>(decodeView(location.search));
@@ -41,18 +41,14 @@ class ViewState {
     this.go(decodeView(search));
   }
 
-  toggle(card: string): void {
+  /** Opens or closes a card; `more` is one step with it. */
+  toggle(card: string, more: Partial<View> = {}): void {
     const { open } = this.current;
-    this.go({ open: open.includes(card) ? open.filter((id) => id !== card) : [...open, card] });
+    this.go({ open: open.includes(card) ? open.filter((id) => id !== card) : [...open, card], ...more });
   }
 
   select(id: string | null): void {
     this.go({ selected: id, side: null });
-  }
-
-  /** Everything as on a first visit, but the page. */
-  reset(): void {
-    this.go({ ...DEFAULT, page: this.current.page });
   }
 }
 
