@@ -128,6 +128,10 @@ impl Damages {
         damage
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().count == 0
+    }
+
     /// The entries that were kept, and how many there were.
     pub(crate) fn list(&self) -> (Vec<Damage>, u64) {
         let list = self.0.lock();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use roaring::RoaringBitmap;
@@ -18,6 +19,8 @@ pub(crate) struct Database {
     pub(crate) name: Arc<str>,
     cell: RwLock<Cell>,
     data: RwLock<HashMap<PolicyId, Arc<PolicyData>>>,
+    /// Series below were there when retention last looked.
+    settled: AtomicU32,
 }
 
 #[derive(Default)]
@@ -30,18 +33,30 @@ struct Cell {
 
 impl Database {
     pub(crate) fn new(id: DatabaseId, name: &str) -> Self {
-        Self { id, name: name.into(), cell: RwLock::default(), data: RwLock::default() }
+        Self::with(id, name.into(), Arc::default())
     }
 
     /// One of an earlier run, without rows.
     pub(crate) fn with(id: DatabaseId, name: Arc<str>, schema: Arc<Schema>) -> Self {
         let data = schema.policies.values().map(|policy| (policy.id, Arc::default())).collect();
         let cell = Cell { schema, unlogged: Vec::new() };
-        Self { id, name, cell: RwLock::new(cell), data: RwLock::new(data) }
+        Self {
+            id,
+            name,
+            cell: RwLock::new(cell),
+            data: RwLock::new(data),
+            settled: AtomicU32::new(0),
+        }
     }
 
     pub(crate) fn schema(&self) -> Arc<Schema> {
         Arc::clone(&self.cell.read().schema)
+    }
+
+    /// The id below which all series were there at the last call.
+    pub(crate) fn settled_series(&self, schema: &Schema) -> u32 {
+        let next = schema.index.next_series().map_or(u32::MAX, SeriesId::get);
+        self.settled.swap(next, Ordering::Relaxed)
     }
 
     /// Changes the schema. Snapshots that were taken before keep theirs.

@@ -1,4 +1,5 @@
-//! Retention: partitions whose last instant is older than their policy keeps are dropped as a whole.
+//! Retention: partitions whose last instant is older than their policy keeps are dropped as a whole, and
+//! then series that have no rows in any.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,31 +27,31 @@ pub(crate) fn retain(shared: &Shared, now: SystemTime) -> Result<usize, Error> {
     let databases: Vec<Arc<Database>> = shared.databases.read().values().map(Arc::clone).collect();
     let mut count = 0;
     for database in databases {
-        let (runs, series) = drop_expired(&database, now);
-        count += runs;
-        if !series.is_empty() {
-            forget_series(shared, &database, series)?;
+        count += drop_expired(&database, now);
+        // Where something can't be read, no one knows whose rows it has.
+        if shared.damages.is_empty() {
+            forget_series(shared, &database)?;
         }
     }
     Ok(count)
 }
 
-/// Drops a database's expired partitions. Returns how many runs they had, and which series.
-fn drop_expired(database: &Database, now: SystemTime) -> (usize, RoaringBitmap) {
+/// Drops a database's expired partitions. Returns how many runs they had.
+fn drop_expired(database: &Database, now: SystemTime) -> usize {
     let schema = database.schema();
-    let (mut count, mut series) = (0, RoaringBitmap::new());
+    let mut count = 0;
     for (id, data) in database.all_data().iter() {
         let Some(policy) = schema.policy_by_id(*id) else { continue };
         let duration = policy.spec.duration;
-        let tables = data.tables();
-        if !tables.partitions.values().any(|it| expires(it.range, duration, now)) {
+        if !data.tables().partitions.values().any(|it| expires(it.range, duration, now)) {
             continue;
         }
         data.change(|tables| {
+            // It may have copies of rows that go.
+            tables.recent = None;
             tables.partitions.retain(|_, partition| {
                 let expired = expires(partition.range, duration, now);
                 for run in partition.runs.iter().filter(|_| expired) {
-                    series |= &run.series;
                     count += 1;
                     run.discard();
                 }
@@ -58,19 +59,19 @@ fn drop_expired(database: &Database, now: SystemTime) -> (usize, RoaringBitmap) 
             });
         });
     }
-    (count, series)
+    count
 }
 
-/// Drops those of the series that have no rows any more.
-fn forget_series(
-    shared: &Shared,
-    database: &Arc<Database>,
-    mut series: RoaringBitmap,
-) -> Result<(), Error> {
+/// Drops the series that have no rows. One that was made since the last time may still get its first.
+fn forget_series(shared: &Shared, database: &Arc<Database>) -> Result<(), Error> {
     let mut order = shared.order();
     if !shared.is_current(database) {
         return Ok(());
     }
+    let schema = database.schema();
+    let settled = database.settled_series(&schema);
+    let known = schema.index.series().map(|(series, _)| series.get());
+    let mut series: RoaringBitmap = known.take_while(|id| *id < settled).collect();
     for data in database.all_data().values() {
         let tables = data.tables();
         tables.runs().for_each(|run| series -= &run.series);

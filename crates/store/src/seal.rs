@@ -90,8 +90,8 @@ fn run_round(shared: &Shared, round: &Round) -> Result<(), Error> {
             let tables = data.tables();
             if let Some(frozen) = &tables.frozen {
                 let place = Place { shared, database, policy, round };
-                let runs = write_runs(&place, &tables, frozen)?;
-                publish(shared, &data, frozen, runs);
+                let written = write_runs(&place, &tables, frozen)?;
+                publish(shared, &data, frozen, &written);
             }
         }
     }
@@ -147,13 +147,21 @@ impl Writers<'_> {
     }
 }
 
+/// What became of frozen rows.
+#[derive(Default)]
+struct Written {
+    runs: Vec<Arc<Run>>,
+    /// Whether some rows weren't written, since retention would drop them at once.
+    expired: bool,
+}
+
 fn write_runs(
     place: &Place<'_>,
     tables: &Tables,
     frozen: &Arc<Memtable>,
-) -> Result<Vec<Arc<Run>>, Error> {
+) -> Result<Written, Error> {
     let schema = place.database.schema();
-    let Some(policy) = schema.policy_by_id(place.policy) else { return Ok(Vec::new()) };
+    let Some(policy) = schema.policy_by_id(place.policy) else { return Ok(Written::default()) };
     let spec = &policy.spec;
     let there =
         tables.partitions.values().map(|partition| (partition.range.first, partition.range));
@@ -170,14 +178,15 @@ fn write_runs(
             write_series(&mut writers, frozen, series)?;
         }
     }
-    let mut runs = Vec::new();
+    let mut written = Written::default();
     for (_, writer) in writers.open {
-        // Rows that retention would drop at once aren't written.
-        if !expires(writer.partition(), spec.duration, now) {
-            runs.extend(writer.finish()?);
+        if expires(writer.partition(), spec.duration, now) {
+            written.expired = true;
+        } else {
+            written.runs.extend(writer.finish()?);
         }
     }
-    Ok(runs)
+    Ok(written)
 }
 
 fn write_series(
@@ -212,7 +221,7 @@ fn write_series(
 }
 
 /// Gives readers the runs instead of the frozen heads.
-fn publish(shared: &Shared, data: &PolicyData, frozen: &Arc<Memtable>, runs: Vec<Arc<Run>>) {
+fn publish(shared: &Shared, data: &PolicyData, frozen: &Arc<Memtable>, written: &Written) {
     // A deletion takes rows out of the recent ones, or before they are copied; not between.
     let _order = shared.order();
     let tables = data.tables();
@@ -220,13 +229,14 @@ fn publish(shared: &Shared, data: &PolicyData, frozen: &Arc<Memtable>, runs: Vec
         let with = tables.runs().filter(|run| run.series.contains(series.get()));
         with.map(|run| run.span.last).max().unwrap_or(i64::MIN)
     };
-    let recent = Recent::new(frozen, tables.recent.as_deref(), stored);
+    let recent = || Arc::new(Recent::new(frozen, tables.recent.as_deref(), stored));
+    let recent = (!written.expired).then(recent);
     let published = data.change(|tables| {
         tables.frozen = None;
-        tables.recent = Some(Arc::new(recent));
-        runs.iter().for_each(|run| tables.add_run(Arc::clone(run)));
+        tables.recent = recent;
+        written.runs.iter().for_each(|run| tables.add_run(Arc::clone(run)));
     });
     if published.is_none() {
-        runs.iter().for_each(|run| run.discard());
+        written.runs.iter().for_each(|run| run.discard());
     }
 }

@@ -313,8 +313,8 @@ impl Store {
         merge::merge(&self.0.shared, true)
     }
 
-    /// Drops partitions that are older than their policies keep, and series of which nothing is left.
-    /// Returns how many files of chunks went.
+    /// Drops partitions that are older than their policies keep, and series that have no rows now and had
+    /// none at the last call. Returns how many files of chunks went.
     ///
     /// # Errors
     ///
