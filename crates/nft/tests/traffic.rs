@@ -50,6 +50,29 @@ fn udp_is_exact_through_translation() {
     });
 }
 
+#[test]
+fn udp_lite_has_ports_of_its_own() {
+    in_namespace(|| {
+        let net = routed();
+        let (mut table, _) = Table::install(options()).unwrap();
+        // Linux 6.18's tracking takes UDP-Lite over veth for damaged, which is then `unclassified`.
+        std::fs::write("/proc/sys/net/netfilter/nf_conntrack_checksum", "0").unwrap();
+        net.datagrams(ipproto::UDPLITE, "10.0.2.2:8080", "10.0.2.2:8080", &[100, 200], 10);
+        net.udp("10.0.2.2:8080", "10.0.2.2:8080", &[400], 10);
+        let (elements, readout) = read(&mut table);
+        let edge = |protocol, direction| {
+            total(&elements, |e| e.protocol == protocol && e.direction == direction)
+        };
+        assert_eq!(edge(136, OUT), (2, 300 + 2 * 28));
+        assert_eq!(edge(136, IN), (2, 20 + 2 * 28));
+        assert_eq!(edge(17, OUT), (1, 400 + 28));
+        assert_eq!(elements.len(), 4, "{elements:#?}");
+        let all = |e: &Element| !e.translated && e.original_destination_port == 8080;
+        assert!(elements.iter().all(all), "{elements:#?}");
+        assert_eq!(readout.unclassified.packets, 0);
+    });
+}
+
 /// The reference counts the same packets at the client, in a table of another namespace.
 #[test]
 fn tcp_is_exact_and_its_directions_are_not_swapped() {

@@ -37,6 +37,7 @@ const MAGIC: &[u8; 8] = b"svccat1\0";
 const LEVEL: i32 = 3;
 
 /// What a catalog says.
+#[derive(Default)]
 pub(crate) struct Catalog {
     /// The first log file whose changes aren't in it.
     pub(crate) log: u64,

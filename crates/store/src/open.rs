@@ -16,14 +16,24 @@ use crate::{Error, Options};
 pub(crate) fn open(path: &Path, options: Options) -> Result<Shared, Error> {
     let folder = Folder::open(path)?;
     let damages = Arc::new(Damages::default());
-    let catalog = Catalog::read(&folder, &damages)?;
     let files = run_files(&folder.data())?;
-    if catalog.is_none() && !files.is_empty() {
-        // Without a catalog there are no runs; so it is lost, and with it whose they are.
-        return Err(Error::Damaged(damages.emit(folder.catalog(), DamageKind::Catalogs).into()));
-    }
-    let first = catalog.as_ref().map_or(0, |catalog| catalog.log);
-    let mut databases = catalog.map(Catalog::databases).unwrap_or_default();
+    let catalog = match Catalog::read(&folder, &damages)? {
+        Some(catalog) => catalog,
+        None if files.is_empty() => {
+            // Before there can be a run: a kill between the first run and the catalog that tells of it
+            // must not look like a catalog that was lost.
+            let empty = Catalog::default();
+            empty.write(&folder)?;
+            empty
+        }
+        None => {
+            return Err(Error::Damaged(
+                damages.emit(folder.catalog(), DamageKind::Catalogs).into(),
+            ));
+        }
+    };
+    let first = catalog.log;
+    let mut databases = catalog.databases();
     let log = replay(&folder, first, &damages, &mut databases)?;
     let next_run = find_runs(files, &damages, &databases)?;
     let shared = Shared::new(folder, options, databases, damages, log, next_run);

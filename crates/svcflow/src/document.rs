@@ -1,10 +1,11 @@
 //! How an agent's documents read to a person: one wording for the table, the live view and the demo.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
 use svcflow_agent::EdgesDocument;
-use svcflow_model::{EdgeRow, Losses};
+use svcflow_model::{EdgeRow, Losses, Marks};
 
 use crate::units;
 
@@ -26,12 +27,35 @@ fn join(address: IpAddr, port: u16, has_port: bool) -> String {
     if has_port { SocketAddr::new(address, port).to_string() } else { address.to_string() }
 }
 
-/// What was lost and what can't be seen, in one line; none when there is nothing to say.
+/// What is wrong with an edge's numbers, in words; empty: they are exact.
+pub(crate) fn notes(marks: Marks) -> impl Iterator<Item = &'static str> {
+    let Marks { uncounted, undercounted, direction_unknown, remainder } = marks;
+    [
+        (uncounted, "uncounted"),
+        (undercounted, "under-counted"),
+        (direction_unknown, "ends may be swapped"),
+        (remainder, "the rest"),
+    ]
+    .into_iter()
+    .filter_map(|(set, note)| set.then_some(note))
+}
+
+/// What was lost, what can't be seen and what isn't exact, in one line; none when there is nothing to say.
 pub(crate) fn warning(document: &EdgesDocument) -> Option<String> {
     let spots = &document.source.blind_spots;
     let unseen = (!spots.is_empty()).then(|| format!("not seen: {}", spots.join("; ")));
-    let parts: Vec<String> = lost(&document.losses).into_iter().chain(unseen).collect();
+    let parts: Vec<String> =
+        lost(&document.losses).into_iter().chain(inexact(document)).chain(unseen).collect();
     (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
+fn inexact(document: &EdgesDocument) -> Option<String> {
+    let mut edges_of = BTreeMap::<&str, usize>::new();
+    for note in document.edges.iter().flat_map(|edge| notes(edge.marks)) {
+        *edges_of.entry(note).or_default() += 1;
+    }
+    let notes: Vec<_> = edges_of.iter().map(|(note, edges)| format!("{note} {edges}")).collect();
+    (!notes.is_empty()).then(|| format!("edges not exact: {}", notes.join(", ")))
 }
 
 /// What was lost, in one line; none when nothing was.
@@ -81,6 +105,9 @@ pub(crate) mod sample {
         assert_eq!(service(&document.edges[0].row), "100.1.1.3:8080");
         assert_eq!(provider(&document.edges[0].row), "10.1.1.5:80");
         assert_eq!(service(&document.edges[2].row), "direct");
-        assert_eq!(warning(&document).as_deref(), Some("lost: ended-unseen 3 (about 12.0 kB)"));
+        assert_eq!(
+            warning(&document).as_deref(),
+            Some("lost: ended-unseen 3 (about 12.0 kB) · edges not exact: uncounted 1")
+        );
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use std::io::{Read, Write};
 
+use rustix::net::{AddressFamily, Protocol, SocketType, ipproto};
+
 use super::{enter, ip};
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -113,13 +115,24 @@ pub(crate) fn bridged() -> Routed {
 }
 
 impl Routed {
-    /// Sends `lengths` to `to`; the server at `at` answers each datagram with one of `answer` bytes.
     pub(crate) fn udp(&self, to: &str, at: &str, lengths: &[usize], answer: usize) {
+        self.datagrams(ipproto::UDP, to, at, lengths, answer);
+    }
+
+    /// Sends `lengths` to `to`; the server at `at` answers each datagram with one of `answer` bytes.
+    pub(crate) fn datagrams(
+        &self,
+        protocol: Protocol,
+        to: &str,
+        at: &str,
+        lengths: &[usize],
+        answer: usize,
+    ) {
         let (to, at): (SocketAddr, SocketAddr) = (to.parse().unwrap(), at.parse().unwrap());
         let count = lengths.len();
         let (ready, wait) = mpsc::channel();
         let served = self.server.start_job(move || {
-            let socket = UdpSocket::bind(at).unwrap();
+            let socket = bound(protocol, at);
             ready.send(()).unwrap();
             let mut buffer = [0; 2_000];
             for _ in 0..count {
@@ -130,7 +143,7 @@ impl Routed {
         wait.recv().unwrap();
         let lengths = lengths.to_vec();
         self.client.run(move || {
-            let socket = UdpSocket::bind((unspecified(to), 0)).unwrap();
+            let socket = bound(protocol, (unspecified(to), 0).into());
             socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
             for length in lengths {
                 socket.send_to(&vec![0; length], to).unwrap();
@@ -163,6 +176,14 @@ impl Routed {
         served.recv().unwrap();
         std::thread::sleep(Duration::from_millis(50)); // the last acknowledgement
     }
+}
+
+/// A socket of UDP, or of what is sent and received like it (UDP-Lite).
+fn bound(protocol: Protocol, at: SocketAddr) -> UdpSocket {
+    let family = if at.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket(family, SocketType::DGRAM, Some(protocol)).unwrap();
+    rustix::net::bind(&socket, &at).unwrap();
+    socket.into()
 }
 
 fn unspecified(to: SocketAddr) -> std::net::IpAddr {

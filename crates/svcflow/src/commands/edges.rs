@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use svcflow_agent::{EdgeDocument, EdgesDocument, Rate};
-use svcflow_model::{EdgeRow, Losses};
+use svcflow_model::{EdgeRow, Losses, Marks};
 
 use crate::args::{EdgesArgs, SortBy};
 use crate::client::Client;
@@ -13,7 +13,7 @@ use crate::exit::CliError;
 use crate::table::{self, Column, left, right};
 use crate::{output, units};
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column<'_>; 10] = [
     left("ENDPOINT"),
     left("SERVICE"),
     left("PROVIDER"),
@@ -23,6 +23,7 @@ const COLUMNS: [Column; 9] = [
     right("IN"),
     right("OUT"),
     right("PACKETS"),
+    left("NOTE"),
 ];
 
 /// How often `--watch` looks for a new interval.
@@ -86,19 +87,24 @@ fn text(document: &EdgesDocument, json: bool, colour: bool) -> String {
     if json {
         return serde_json::to_string(document).unwrap_or_default() + "\n";
     }
-    let cells_of =
-        |edge: &EdgeDocument| cells(&edge.row, !edge.marks.uncounted, edge.rate.as_ref());
+    let cells_of = |edge: &EdgeDocument| cells(&edge.row, edge.marks, edge.rate.as_ref());
     let rows = document.edges.iter().map(cells_of);
     rendered(rows.collect(), warning(document), colour)
 }
 
 /// Rows without rates, as a table.
 pub(crate) fn plain(rows: &[EdgeRow], losses: &Losses, colour: bool) -> String {
-    rendered(rows.iter().map(|row| cells(row, true, None)).collect(), lost(losses), colour)
+    rendered(
+        rows.iter().map(|row| cells(row, Marks::default(), None)).collect(),
+        lost(losses),
+        colour,
+    )
 }
 
 fn rendered(rows: Vec<Vec<String>>, warning: Option<String>, colour: bool) -> String {
-    let mut text = table::render(&COLUMNS, &rows, colour);
+    let noted = rows.iter().flat_map(|row| row.last()).any(|note| !note.is_empty());
+    let columns = COLUMNS.len() - usize::from(!noted);
+    let mut text = table::render(COLUMNS.get(..columns).unwrap_or(&COLUMNS), &rows, colour);
     if rows.is_empty() {
         text.push_str("(no edges: nothing has talked yet, or the filters leave none)\n");
     }
@@ -109,8 +115,8 @@ fn rendered(rows: Vec<Vec<String>>, warning: Option<String>, colour: bool) -> St
 }
 
 /// `?` stands for what was not counted: unknown is not zero.
-fn cells(row: &EdgeRow, known: bool, rate: Option<&Rate>) -> Vec<String> {
-    let counted = |text: String| if known { text } else { "?".to_owned() };
+fn cells(row: &EdgeRow, marks: Marks, rate: Option<&Rate>) -> Vec<String> {
+    let counted = |text: String| if marks.uncounted { "?".to_owned() } else { text };
     let rate = |value: fn(&Rate) -> f64| {
         rate.map_or_else(|| "-".to_owned(), |rate| counted(units::rate(value(rate))))
     };
@@ -124,6 +130,7 @@ fn cells(row: &EdgeRow, known: bool, rate: Option<&Rate>) -> Vec<String> {
         counted(units::bytes(row.bytes_in)),
         counted(units::bytes(row.bytes_out)),
         counted(units::count(row.packets_in.saturating_add(row.packets_out))),
+        document::notes(marks).collect::<Vec<_>>().join(", "),
     ]
 }
 
@@ -142,6 +149,10 @@ mod tests {
         assert!(lines[3].contains("direct"), "{table}");
         assert_eq!(lines[4].matches('?').count(), 3, "unknown is not zero: {table}");
         assert!(lines[5].starts_with("! lost: ended-unseen 3"), "{table}");
-        assert!(lines[1..5].iter().all(|line| line.len() == lines[0].len()), "{table}");
+        assert!(lines[4].ends_with("?  uncounted"), "{table}");
+        let numbers = lines[0].len() - "  NOTE".len();
+        assert!(lines[1..4].iter().all(|line| line.len() == numbers), "{table}");
+        document.edges.retain(|edge| !edge.marks.uncounted);
+        assert!(!text(&document, false, false).contains("NOTE"), "nothing to note");
     }
 }
