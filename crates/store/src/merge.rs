@@ -110,7 +110,6 @@ fn replace(
         partition: first.identity.partition,
         rounds: (first.identity.rounds.0, last.identity.rounds.1),
         deletes,
-        replaces: runs.iter().map(|run| run.identity.id).collect(),
     };
     let mut writer = Writer::new(&shared.folder.data(), identity);
     let cursor = |run| Cursor::new(Arc::clone(run), Arc::clone(&shared.damages));

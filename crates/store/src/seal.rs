@@ -39,21 +39,24 @@ pub(crate) struct Round {
 
 /// Seals all rows that were written before.
 pub(crate) fn seal(shared: &Shared) -> Result<(), Error> {
-    let mut pending = shared.sealing.lock();
-    let round = match pending.take() {
-        Some(round) => round,
-        None => match freeze(shared)? {
-            Some(round) => round,
-            None => return Ok(()),
-        },
-    };
-    let done = run_round(shared, &round);
-    if done.is_err() {
-        *pending = Some(round);
-    }
+    let mut failed = shared.sealing.lock();
+    let done = seal_all(shared, &mut failed);
     let log = shared.order().log.bytes();
     shared.pressure.sealed(shared.head_bytes(), log, &done);
     done
+}
+
+/// Finishes the round that failed, if one did, then does another.
+fn seal_all(shared: &Shared, failed: &mut Option<Round>) -> Result<(), Error> {
+    for again in [true, false] {
+        let round = if again { failed.take() } else { freeze(shared)? };
+        let Some(round) = round else { continue };
+        if let Err(fault) = run_round(shared, &round) {
+            *failed = Some(round);
+            return Err(fault);
+        }
+    }
+    Ok(())
 }
 
 /// Freezes the heads. `None` where there is nothing to seal.
@@ -139,7 +142,6 @@ impl Writers<'_> {
                 partition,
                 rounds: (round.number, round.number),
                 deletes: round.deletes,
-                replaces: Vec::new(),
             };
             Writer::new(&shared.folder.data(), identity)
         });
