@@ -134,7 +134,12 @@ pub(crate) struct Row<'a> {
 
 impl Rows {
     /// A point's fields must not be empty.
-    fn push(&mut self, series: SeriesId, time: i64, fields: &[(FieldId, FieldValue<'_>)]) {
+    pub(crate) fn push(
+        &mut self,
+        series: SeriesId,
+        time: i64,
+        fields: &[(FieldId, FieldValue<'_>)],
+    ) {
         if fields.is_sorted_by(|one, next| one.0 < next.0) {
             return self.push_sorted(series, time, fields);
         }

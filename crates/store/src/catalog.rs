@@ -8,7 +8,7 @@
 //! | the number of the first log file that isn't in it | |
 //! | the numbers that come next: round, database, policy; the last deletion's | |
 //! | databases: their count, then each | id, name, generation, name of the default policy (empty: none) |
-//! | … its policies: count, then each | id, spec as in the log; count of measurements, each one's id, count of fields, each one's number and name |
+//! | … its policies: count, then each | id, spec and rollup as in the log; count of measurements, each one's id, count of fields, each one's number and name |
 //! | … its measurements: count, then each one's name, by id | |
 //! | … the texts of its tags: count, then each | |
 //! | … its series: the id that comes next, count, then each | id less the one before, measurement, count of tags, each one's key and value as numbers of texts |
@@ -26,7 +26,8 @@ use crate::database::Database;
 use crate::folder::{Folder, write_whole};
 use crate::index::{Index, MeasurementId};
 use crate::log::record::{
-    put_bitmap, put_range, put_spec, read_bitmap, read_field, read_range, read_spec,
+    put_bitmap, put_range, put_rollup, put_spec, read_bitmap, read_field, read_range, read_rollup,
+    read_spec,
 };
 use crate::schema::{DatabaseId, Delete, Fields, PolicyId, PolicySchema, Schema};
 use crate::shared::{Databases, NextIds};
@@ -152,6 +153,7 @@ fn put_schema(out: &mut Vec<u8>, schema: &Schema) {
     for policy in schema.policies.values() {
         put_varint(out, u64::from(policy.id.0));
         put_spec(out, &policy.spec);
+        put_rollup(out, policy.rollup.as_ref());
         put_length(out, policy.fields.len());
         for (measurement, fields) in &policy.fields {
             put_varint(out, u64::from(measurement.0));
@@ -205,6 +207,7 @@ fn read_schema(reader: &mut Reader<'_>) -> Result<Schema, Malformed> {
     for _ in 0..reader.count(4)? {
         let id = PolicyId(reader.u32()?);
         let spec = read_spec(reader)?;
+        let rollup = read_rollup(reader)?;
         let mut fields = HashMap::new();
         for _ in 0..reader.count(2)? {
             let measurement = MeasurementId(reader.u32()?);
@@ -216,7 +219,7 @@ fn read_schema(reader: &mut Reader<'_>) -> Result<Schema, Malformed> {
             fields.insert(measurement, Arc::new(known));
         }
         let name = spec.name.as_str().into();
-        schema.policies.insert(name, Arc::new(PolicySchema { id, spec, fields }));
+        schema.policies.insert(name, Arc::new(PolicySchema { id, spec, rollup, fields }));
     }
     schema.index = Arc::new(read_index(reader)?);
     let deletes = (0..reader.count(4)?).map(|_| {

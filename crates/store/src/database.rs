@@ -12,7 +12,7 @@ use crate::index::MeasurementId;
 use crate::log::record::{Change, put_series};
 use crate::schema::{DatabaseId, Delete, PolicyId, PolicySchema, Schema};
 use crate::tables::PolicyData;
-use crate::{Error, FieldId, FieldType, PolicySpec, SeriesId, TimeRange};
+use crate::{Error, FieldId, FieldType, PolicySpec, Rollup, SeriesId, TimeRange};
 
 pub(crate) struct Database {
     pub(crate) id: DatabaseId,
@@ -94,13 +94,22 @@ impl Database {
             if default {
                 schema.default = Some(Arc::clone(&name));
             }
-            let fields = match schema.policies.get(&name) {
-                Some(policy) => policy.fields.clone(),
-                None => HashMap::new(),
+            let (rollup, fields) = match schema.policies.get(&name) {
+                Some(policy) => (policy.rollup.clone(), policy.fields.clone()),
+                None => (None, HashMap::new()),
             };
-            schema.policies.insert(name, Arc::new(PolicySchema { id, spec, fields }));
+            let policy = PolicySchema { id, spec, rollup, fields };
+            schema.policies.insert(name, Arc::new(policy));
         });
         self.data.write().entry(id).or_default();
+    }
+
+    pub(crate) fn put_rollup(&self, id: PolicyId, rollup: &Option<Rollup>) {
+        self.change(|schema| {
+            for policy in schema.policies.values_mut().filter(|policy| policy.id == id) {
+                Arc::make_mut(policy).rollup.clone_from(rollup);
+            }
+        });
     }
 
     pub(crate) fn drop_policy(&self, id: PolicyId) {

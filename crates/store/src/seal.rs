@@ -182,7 +182,7 @@ fn write_runs(
     }
     let mut written = Written::default();
     for (_, writer) in writers.open {
-        if expires(writer.partition(), spec.duration, now) {
+        if policy.rollup.is_none() && expires(writer.partition(), spec.duration, now) {
             written.expired = true;
         } else {
             written.runs.extend(writer.finish()?);

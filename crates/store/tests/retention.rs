@@ -7,8 +7,10 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::rows;
-use svcflow_store::{FieldType, FieldValue, Options, PolicyChange, PolicySpec, Store, TimeRange};
+use common::{rows, rows_of};
+use svcflow_store::{
+    FieldType, FieldValue, Options, PolicyChange, PolicySpec, Rollup, Store, TimeRange,
+};
 
 const HOUR: i64 = 3_600_000_000_000;
 
@@ -181,4 +183,71 @@ fn rows_of_dropped_series_go_when_runs_are_merged() {
     assert_eq!(store.stats().rows, 100);
     drop(store);
     assert_eq!(rows(&open(folder.path()).read("db").unwrap(), "m", TimeRange::ALL).len(), 100);
+}
+
+#[test]
+fn what_expires_is_summed_up_first() {
+    let (folder, store) = store();
+    store.create_policy("db", PolicySpec::new("year", None), false).unwrap();
+    let rollup = Rollup { into: "year".to_owned(), every: Duration::from_secs(600) };
+    store.set_rollup("db", "day", Some(rollup.clone())).unwrap();
+    assert_eq!(store.policies("db").unwrap()[0].rollup, Some(rollup));
+    // An hour of a counter that goes up by 7 every 10 s and begins again once; and a word.
+    let hour = now(0) / HOUR * HOUR;
+    let mut batch = store.batch("db", None).unwrap();
+    let id = batch.series("m", &[("s", "a")]).unwrap();
+    let counter = batch.field(id, "c", FieldType::Integer).unwrap();
+    let word = batch.field(id, "w", FieldType::String).unwrap();
+    for at in 0..360 {
+        let value = if at < 200 { 1_000 + at * 7 } else { (at - 200) * 7 };
+        let values = [(counter, FieldValue::Integer(value)), (word, FieldValue::String("x"))];
+        batch.push(id, hour + at * 10_000_000_000, &values).unwrap();
+    }
+    batch.commit().unwrap();
+    store.flush().unwrap();
+    let later = SystemTime::now() + Duration::from_secs(26 * 3600);
+    assert_eq!(store.retain(later).unwrap(), 1);
+    drop(store);
+
+    let store = open(folder.path());
+    let snapshot = store.read("db").unwrap();
+    assert!(rows(&snapshot, "m", TimeRange::ALL).is_empty());
+    let measurement = snapshot.measurement("m").unwrap();
+    let fields = measurement.fields(Some("year")).unwrap();
+    let names: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
+    let expected =
+        ["c", "c_count", "c_first", "c_increase", "c_max", "c_min", "c_sum", "w", "w_count"];
+    assert_eq!(names, expected);
+    let found = rows_of(&snapshot, Some("year"), "m", TimeRange::ALL);
+    let minutes = |row: &(u32, i64, String)| (row.1 - hour) / 60_000_000_000;
+    assert_eq!(found.iter().map(minutes).collect::<Vec<_>>(), [0, 10, 20, 30, 40, 50]);
+    let texts: Vec<&str> = found.iter().map(|row| &*row.2).collect();
+    let sum = |values: std::ops::Range<i64>| values.sum::<i64>();
+    // The first one counts from its own first row, the others from the row before.
+    let first = format!("1413i 60i 1000i 413i 1413i 1000i {}i \"x\" 60i", 60_000 + 7 * sum(0..60));
+    assert_eq!(texts[0], first);
+    let second =
+        format!("1833i 60i 1420i 420i 1833i 1420i {}i \"x\" 60i", 60_000 + 7 * sum(60..120));
+    assert_eq!(texts[1], second);
+    // The counter began again at zero behind 20 of 60 rows.
+    let reset = 60 * 1_000 - 40 * 1_000 + 7 * sum(180..200) + 7 * sum(0..40);
+    assert_eq!(texts[3], format!("273i 60i 2260i 413i 2393i 0i {reset}i \"x\" 60i"));
+}
+
+#[test]
+fn nothing_goes_while_it_cant_be_summed_up() {
+    let (_folder, store) = store();
+    store.create_policy("db", PolicySpec::new("year", None), false).unwrap();
+    let rollup = Rollup { into: "year".to_owned(), every: Duration::from_secs(600) };
+    store.set_rollup("db", "day", Some(rollup)).unwrap();
+    write(&store, "a", now(0));
+    store.flush().unwrap();
+    store.drop_policy("db", "year").unwrap();
+    let later = SystemTime::now() + Duration::from_secs(26 * 3600);
+    assert!(store.retain(later).is_err());
+    assert_eq!(rows(&store.read("db").unwrap(), "m", TimeRange::ALL).len(), 1);
+    store.set_rollup("db", "day", None).unwrap();
+    assert_eq!(store.retain(later).unwrap(), 1);
+    let wrong = Rollup { into: "day".to_owned(), every: Duration::from_secs(600) };
+    assert!(store.set_rollup("db", "day", Some(wrong)).is_err());
 }
