@@ -31,7 +31,9 @@ fn main() -> Outcome<()> {
     store.create_database(DATABASE, PolicySpec::new("autogen", None))?;
     let mut counters = Counters::new(&store, count)?;
     write_all(&store, &mut counters, samples)?;
-    println!("{:.0} MB resident", resident()? / 1e6);
+    drop(store);
+    // As after a kill: what wasn't sealed is in the log only.
+    let store = start(folder.path())?;
     let last = START + STEP * (samples as i64 - 1);
     let all: RoaringBitmap = (0..count).filter_map(|id| u32::try_from(id).ok()).collect();
     let some: RoaringBitmap = all.iter().take(5_000).collect();
@@ -51,7 +53,7 @@ fn main() -> Outcome<()> {
     let twelve: RoaringBitmap = [12].into_iter().collect();
     read(&store, "an hour of one series, four fields", &twelve, &counters.fields, TimeRange::ALL)?;
     drop(store);
-    start(folder.path())
+    start(folder.path()).map(drop)
 }
 
 /// Writes all points, batch after batch.
@@ -196,13 +198,16 @@ fn a_week(store: &Store, last: i64) -> Outcome<SeriesId> {
     Ok(id)
 }
 
-fn start(folder: &Path) -> Outcome<()> {
+fn start(folder: &Path) -> Outcome<Store> {
     let (started, before) = (Instant::now(), cpu(ClockId::ProcessCPUTime));
     let store = Store::open(folder, Options::default())?;
     let spent = cpu(ClockId::ProcessCPUTime) - before;
-    println!("start: {:.3} s, {spent:.3} s of CPU", started.elapsed().as_secs_f64());
-    drop(store);
-    Ok(())
+    println!(
+        "start: {:.3} s, {spent:.3} s of CPU, {:.0} MB resident",
+        started.elapsed().as_secs_f64(),
+        resident()? / 1e6
+    );
+    Ok(store)
 }
 
 fn cpu(clock: ClockId) -> f64 {
