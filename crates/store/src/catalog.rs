@@ -58,24 +58,30 @@ impl Catalog {
         write_whole(&folder.catalog_copy(), &bytes)
     }
 
-    /// Reads the catalog, or its copy where it is damaged. `None` where there is none yet.
+    /// Reads the catalog, or its copy where it is damaged, and makes the two the same again: the log
+    /// will lose what one of them may not have. `None` where there is none yet.
     pub(crate) fn read(folder: &Folder, damages: &Damages) -> Result<Option<Self>, Error> {
-        let (path, copy) = (folder.catalog(), folder.catalog_copy());
-        let (first, second) = (read_file(&path)?, read_file(&copy)?);
-        match (first, second) {
-            (File::Whole(catalog), _) => Ok(Some(catalog)),
-            (File::Missing, File::Missing) => Ok(None),
-            (_, File::Whole(catalog)) => {
-                damages.emit(path, DamageKind::Catalog);
-                Ok(Some(catalog))
-            }
-            (File::Missing, File::Damaged) => {
-                Err(Error::Damaged(damages.emit(copy, DamageKind::Catalogs).into()))
-            }
-            (File::Damaged, _) => {
+        let paths = [folder.catalog(), folder.catalog_copy()];
+        let mut files = Vec::new();
+        for path in &paths {
+            files.push(read_file(path)?);
+        }
+        let whole = files.iter().flatten().find_map(|bytes| Some((unpack(bytes)?, bytes.clone())));
+        let Some((catalog, whole)) = whole else {
+            let damaged = paths.into_iter().zip(&files).find(|(_, bytes)| bytes.is_some());
+            return damaged.map_or(Ok(None), |(path, _)| {
                 Err(Error::Damaged(damages.emit(path, DamageKind::Catalogs).into()))
+            });
+        };
+        for (path, bytes) in paths.into_iter().zip(files) {
+            if bytes.as_ref() != Some(&whole) {
+                write_whole(&path, &whole)?;
+            }
+            if bytes.is_some_and(|bytes| unpack(&bytes).is_none()) {
+                damages.emit(path, DamageKind::Catalog);
             }
         }
+        Ok(Some(catalog))
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -123,19 +129,12 @@ impl Catalog {
     }
 }
 
-enum File {
-    Whole(Catalog),
-    Damaged,
-    Missing,
-}
-
-fn read_file(path: &Path) -> Result<File, Error> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(File::Missing),
-        Err(fault) => return Err(Error::io("read", path)(fault)),
-    };
-    Ok(unpack(&bytes).map_or(File::Damaged, File::Whole))
+fn read_file(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(fault) => Err(Error::io("read", path)(fault)),
+    }
 }
 
 fn unpack(bytes: &[u8]) -> Option<Catalog> {
