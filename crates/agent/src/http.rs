@@ -39,6 +39,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/svcstats", get(contiv::svcstats))
+        .route("/endpoints", get(contiv::all_endpoints))
         .route("/services", get(contiv::services))
         .route("/visualization/services", get(contiv::services))
         .route("/api/v1/edges", get(edges::edges))

@@ -21,13 +21,13 @@
 //! # }
 //! ```
 
-mod cidr;
 mod clock;
 pub mod config;
 mod document;
 mod error;
 mod http;
 mod local;
+mod names;
 mod node;
 mod process;
 mod ring;
@@ -36,7 +36,6 @@ mod shared;
 mod state_file;
 mod switches;
 
-pub use cidr::{Cidr, ParseCidrError};
 pub use clock::{Clock, ManualClock, SystemClock, next_aligned, rfc3339};
 pub use config::Config;
 pub use document::{
@@ -46,7 +45,9 @@ pub use document::{
 pub use error::{BoxError, Error};
 pub use http::{Protection, bind, metric_families, router, serve};
 pub use local::Locals;
-pub use node::{AgentHandle, Options, kernel_source, start, start_with};
+pub use names::sources as name_sources;
+pub use node::{AgentHandle, Opener, Options, kernel_source, source_of, start, start_with};
 pub use ring::{ANSWER_SAMPLES_MAX, RING_SAMPLES_MAX};
 pub use shared::{EdgeView, Shared, Snapshot};
+pub use svcflow_model::{Cidr, ParseCidrError};
 pub use switches::{SwitchReport, Switches};

@@ -248,6 +248,7 @@ fn marks(row: &Row) -> Marks {
         uncounted: row.flag("Uncounted"),
         undercounted: row.flag("Undercounted"),
         direction_unknown: row.flag("DirectionUnknown"),
+        unsplit: row.flag("Unsplit"),
         remainder: row.flag("Remainder"),
     }
 }

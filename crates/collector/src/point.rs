@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `httpjson_svcstats` | the edge's | `BytesIn` `BytesOut` `PacketsIn` `PacketsOut`: what the node owns |
 //! | `svcflow_apart` | the edge's | the same four of what another node owns, and `Why` |
-//! | `svcflow_marks` | the edge's | `Uncounted` `Undercounted` `DirectionUnknown` `Remainder` |
+//! | `svcflow_marks` | the edge's | `Uncounted` `Undercounted` `DirectionUnknown` `Unsplit` `Remainder` |
 //! | `svcflow_losses` | `Node` `Kind` | `Count` `Bytes`, and the agent's own `AgentCount` `AgentBytes` |
 //! | `svcflow_nodes` | `Node` | `Epoch` `Sequence` `Edges` `SkewSeconds` `LagSeconds` |
 //! | `svcflow_epochs` | `Node` | `Began` `Epoch` `Target`: the running epoch, its first time, where it is read |
@@ -189,6 +189,7 @@ impl What {
                 ("Remainder", Value::Boolean(it.remainder)),
                 ("Uncounted", Value::Boolean(it.uncounted)),
                 ("Undercounted", Value::Boolean(it.undercounted)),
+                ("Unsplit", Value::Boolean(it.unsplit)),
             ]),
             Self::Loss(_, it) => then(&[
                 ("AgentBytes", integer(it.agent_bytes)),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use svcflow_source::Preference;
+use svcflow_topology::sources::docker::SOCKET;
 
 /// Who talks to whom, and how much: traffic telemetry for container networks.
 ///
@@ -31,12 +32,15 @@ the system lets users make namespaces.")]
     #[command(after_long_help = "Examples:
   svcflow demo                               watch it live
   svcflow demo --duration 30s --json         a JSON document a second, for 30 seconds
+  svcflow demo --clients                     a second node with three more clients
   svcflow demo --once                        known traffic, every edge compared with a packet count")]
     Demo(DemoOptions),
     /// Count this host's traffic and serve it over HTTP
     #[command(after_long_help = "Examples:
   svcflow agent                              count in the kernel, serve http://127.0.0.1:4000
   svcflow agent --observe-only               change nothing: read connection tracking
+  svcflow agent --source contiv --netmaster http://netmaster:9999
+                                             what Contiv's Netplugin counts, with Netmaster's names
   svcflow agent --config /etc/svcflow.toml   settings from a file; flags win over it")]
     Agent(AgentOptions),
     /// Keep time series: a server with InfluxDB 1.x's HTTP interface
@@ -100,6 +104,28 @@ A trace holds addresses, ports and counters of everything that was tracked; noth
 Keys: 1 edges, 2 services, 3 endpoints, arrows choose the sort column, r reverses, / filters, space pauses,
 ? lists them all, q quits.")]
     Top(AgentArgs),
+    /// Print the endpoint addresses of a node, one a line
+    #[command(after_long_help = "Examples:
+  svcflow endpoints http://10.0.0.7:4000              an agent's
+  svcflow endpoints http://10.0.0.7:9090              a Contiv Netplugin's
+  svcflow endpoints http://10.0.0.7:4000 --telegraf   quoted URLs for a telegraf.conf")]
+    Endpoints(EndpointsArgs),
+    /// Print a complete telegraf.conf that collects every edge
+    #[command(after_long_help = "Examples:
+  svcflow telegraf-config --node 10.0.0.7 --node 10.0.0.8 > telegraf.conf
+  svcflow telegraf-config --etcd http://netmaster         the nodes that registered there
+  svcflow telegraf-config --node n1 --base telegraf.conf  a file of your own, with the inputs added
+  svcflow telegraf-config --node n1 --plugin httpjson     for Telegraf 0.13 to 1.29")]
+    TelegrafConfig(TelegrafConfigArgs),
+    /// Print every edge as line protocol at each interval, for Telegraf's inputs.execd
+    #[command(after_long_help = "Example, in telegraf.conf:
+  [[inputs.execd]]
+    command = [\"svcflow\", \"telegraf-plugin\", \"--on-signal\"]
+    signal = \"STDIN\"
+    data_format = \"influx\"
+
+With signal = \"none\" leave --on-signal out: it then prints at an interval of its own.")]
+    TelegrafPlugin(TelegrafPluginArgs),
     /// Print a shell's completion script
     #[command(after_long_help = "Example:
   svcflow completions bash > /etc/bash_completion.d/svcflow")]
@@ -218,6 +244,9 @@ pub(crate) struct DemoOptions {
     /// Print JSON instead of a table or the live view
     #[arg(long)]
     pub(crate) json: bool,
+    /// Add a second node with three more clients, and an agent there
+    #[arg(long)]
+    pub(crate) clients: bool,
     /// End after this long, such as 30s
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) duration: Option<Duration>,
@@ -243,7 +272,7 @@ pub(crate) struct AgentOptions {
     /// Time between looks [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) interval: Option<Duration>,
-    /// How to count: auto, nftables or conntrack [default: auto]
+    /// How to count: auto, nftables, conntrack or contiv [default: auto]
     #[arg(long)]
     pub(crate) source: Option<Preference>,
     /// Change nothing: read connection tracking (the same as --source conntrack)
@@ -255,6 +284,18 @@ pub(crate) struct AgentOptions {
     /// Keep the counters' baselines here over a restart
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state_dir: Option<PathBuf>,
+    /// With --source contiv: where Netplugin listens [default: http://127.0.0.1:9090]
+    #[arg(long, value_name = "URL")]
+    pub(crate) netplugin: Option<String>,
+    /// Name services and owners of addresses from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) names: Option<PathBuf>,
+    /// Name them from Contiv's Netmaster, such as http://netmaster:9999
+    #[arg(long, value_name = "URL")]
+    pub(crate) netmaster: Option<String>,
+    /// Name them from a Docker engine
+    #[arg(long, value_name = "SOCKET", num_args = 0..=1, default_missing_value = SOCKET)]
+    pub(crate) docker: Option<String>,
     /// Turn on nf_conntrack_acct and nf_conntrack_events where they are off
     #[arg(long)]
     pub(crate) enable_conntrack_accounting: bool,
@@ -324,6 +365,73 @@ pub(crate) struct EdgesArgs {
     /// Print again whenever the agent has a new interval, until interrupted
     #[arg(long)]
     pub(crate) watch: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EndpointsArgs {
+    /// The agent or Netplugin to ask
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// Print a JSON array
+    #[arg(long, conflicts_with = "telegraf")]
+    pub(crate) json: bool,
+    /// Print a quoted URL and a comma a line, as a telegraf.conf lists them
+    #[arg(long)]
+    pub(crate) telegraf: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TelegrafConfigArgs {
+    /// A node with an agent: host, address or URL; may be given several times
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Vec<String>,
+    /// Find nodes in this etcd's v2 keys (ports 2379 and 4001 are tried where none is given)
+    #[arg(long, value_name = "URL")]
+    pub(crate) etcd: Vec<String>,
+    /// Find nodes in this Consul's KV
+    #[arg(long, value_name = "URL")]
+    pub(crate) consul: Vec<String>,
+    /// The agents' port, where a node is given or found without
+    #[arg(long, default_value_t = 4000)]
+    pub(crate) port: u16,
+    /// Which plugin of Telegraf's
+    #[arg(long, value_enum, default_value_t = TelegrafPlugin::Http)]
+    pub(crate) plugin: TelegrafPlugin,
+    /// Begin with this telegraf.conf: it stays as it is, the inputs are added
+    #[arg(long, value_name = "FILE")]
+    pub(crate) base: Option<PathBuf>,
+    /// Where Telegraf writes
+    #[arg(long, value_name = "URL", default_value = "http://localhost:8086")]
+    pub(crate) influxdb: String,
+    /// The retention policy it writes to; InfluxDB from 1.0 on calls its own `autogen`
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) retention_policy: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TelegrafPlugin {
+    /// inputs.http: one URL a node, new edges come by themselves
+    Http,
+    /// inputs.httpjson (0.13 to 1.29): one URL an edge that there is now
+    Httpjson,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TelegrafPluginArgs {
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+    /// Time between two prints
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
+    pub(crate) interval: Duration,
+    /// Print only when told, by a line on standard input or by SIGUSR1
+    #[arg(long, conflicts_with = "interval")]
+    pub(crate) on_signal: bool,
+    /// Write counters as integers; as floats by default, as the JSON plugins of Telegraf do
+    #[arg(long)]
+    pub(crate) integers: bool,
+    /// The measurement
+    #[arg(long, value_name = "NAME", default_value = "httpjson_svcstats")]
+    pub(crate) measurement: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -105,6 +105,24 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// Nothing to ask.
+    #[error("no edges to ask for: name nodes that have traffic with --node, --etcd or --consul")]
+    NoNodes,
+    /// A registry's address is none.
+    #[error(transparent)]
+    Discovery(#[from] svcflow_topology::discovery::Error),
+    /// TLS could not be set up.
+    #[error("can't ask over TLS")]
+    Tls(#[source] svcflow_transport::Error),
+    /// A user's telegraf.conf can't be built on.
+    #[error("{path} can't be built on: mend it first", path = path.display())]
+    Base {
+        /// The file.
+        path: PathBuf,
+        /// Where it is no TOML.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
     /// `top` needs a terminal.
     #[error("`svcflow top` needs a terminal: for a pipe use `svcflow edges --watch --json`")]
     NoTerminal,
@@ -161,7 +179,7 @@ pub fn finish(result: Result<(), CliError>) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-fn one_line(error: &dyn Error) -> String {
+pub(crate) fn one_line(error: &dyn Error) -> String {
     let mut line = format!("svcflow: {error}");
     let mut next = error.source();
     while let Some(cause) = next {

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use svcflow_agent::{Options, Protection, kernel_source, start_with};
+use svcflow_agent::{Options, Protection, name_sources, source_of, start_with};
+use svcflow_source::Preference;
+use svcflow_source::contiv::{self, NETPLUGIN};
 
 use super::history::History;
 use super::serving::{Listen, Serving};
@@ -22,14 +24,24 @@ pub(crate) fn standalone(options: &StandaloneOptions) -> Result<(), CliError> {
     let mut config = file.agent.take().unwrap_or_default();
     config.listen = options.agent_listen.unwrap_or(config.listen);
     if options.observe_only {
-        config.source = svcflow_source::Preference::Conntrack;
+        config.source = Preference::Conntrack;
+    }
+    if config.source == Preference::Auto && contiv::answers(NETPLUGIN) {
+        output::say(&format!(
+            "Netplugin answers at {NETPLUGIN}: `source = \"nftables\"` counts here instead"
+        ));
+        config.source = Preference::Contiv;
     }
     config.validate()?;
     let (listen, interval) = (Listen::At(config.listen), config.interval);
     let token = config.token_file.clone();
     let protection = Protection::load(&config)?;
-    let agent = start_with(kernel_source(config.source), Options::new(config))?;
+    let (sources, source) = (name_sources(&config)?, source_of(&config)?);
+    let settings = Options::new(config);
+    let names = settings.names.clone();
+    let agent = start_with(source, settings)?;
     let serving = Serving::start(&agent, &listen, protection)?;
+    serving.watch(sources, names);
     super::agent::say_what_is_seen(&agent.shared().snapshot());
     output::say(&format!("listening on {} (agent)", serving.url()));
     let collector = file.collector.get_or_insert_with(|| svcflow_collector::config::Config {
