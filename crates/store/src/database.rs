@@ -33,7 +33,9 @@ struct Cell {
 
 impl Database {
     pub(crate) fn new(id: DatabaseId, name: &str) -> Self {
-        Self::with(id, name.into(), Arc::default())
+        // What was remembered of an earlier database of the name doesn't fit this one.
+        let generation = u64::from(id.0) << 32;
+        Self::with(id, name.into(), Arc::new(Schema { generation, ..Schema::default() }))
     }
 
     /// One of an earlier run, without rows.

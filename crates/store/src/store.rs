@@ -259,8 +259,9 @@ impl Store {
         commit::commit(&self.0.shared, batch)
     }
 
-    /// What changes whenever a series of the database is dropped: a [`SeriesId`](crate::SeriesId) that
-    /// was kept from an earlier value must not be used any more.
+    /// What changes whenever a series of the database is dropped, and is another one for each database
+    /// that ever had the name: a [`SeriesId`](crate::SeriesId) that was kept from another value must not be
+    /// used any more.
     ///
     /// # Errors
     ///

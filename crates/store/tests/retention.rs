@@ -139,6 +139,7 @@ fn files_of_what_is_dropped_go() {
     write(&store, "a", now(0));
     store.flush().unwrap();
     assert_eq!(runs(folder.path()).len(), 1);
+    let generation = store.generation("db").unwrap();
     store.drop_database("db").unwrap();
     assert!(runs(folder.path()).is_empty());
     assert_eq!(std::fs::read_dir(folder.path().join("data")).unwrap().count(), 0);
@@ -147,6 +148,7 @@ fn files_of_what_is_dropped_go() {
     assert!(store.databases().is_empty());
     // A new database of the name has nothing of the old one.
     store.create_database("db", PolicySpec::new("autogen", None)).unwrap();
+    assert_ne!(store.generation("db").unwrap(), generation);
     assert!(store.read("db").unwrap().measurement("m").is_none());
 }
 
