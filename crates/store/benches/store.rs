@@ -1,7 +1,8 @@
 //! What the store costs, in one run: writing `SERIES` (20,000) x `SAMPLES` (360) points of four integer
 //! counters in batches of 20,000, each durable before the next, and reading them.
 //!
-//! `cargo bench -p svcflow-store`
+//! `cargo bench -p svcflow-store`; `SERIES`, `SAMPLES` and `HEAD_MB` (memory of heads) in the environment
+//! change the size.
 #![expect(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 
 use std::path::Path;
@@ -24,11 +25,15 @@ const DATABASE: &str = "telegraf";
 fn main() -> Outcome<()> {
     let (count, samples) = (setting("SERIES", 20_000), setting("SAMPLES", 360));
     let folder = tempfile::tempdir()?;
-    let store = Store::open(folder.path(), Options::default())?;
+    let mut options = Options::default();
+    options.head_bytes = setting("HEAD_MB", options.head_bytes >> 20) << 20;
+    let store = Store::open(folder.path(), options)?;
     store.create_database(DATABASE, PolicySpec::new("autogen", None))?;
     let mut counters = Counters::new(&store, count)?;
     write_all(&store, &mut counters, samples)?;
-    println!("{:.0} MB resident", resident()? / 1e6);
+    drop(store);
+    // As after a kill: what wasn't sealed is in the log only.
+    let store = start(folder.path())?;
     let last = START + STEP * (samples as i64 - 1);
     let all: RoaringBitmap = (0..count).filter_map(|id| u32::try_from(id).ok()).collect();
     let some: RoaringBitmap = all.iter().take(5_000).collect();
@@ -48,7 +53,7 @@ fn main() -> Outcome<()> {
     let twelve: RoaringBitmap = [12].into_iter().collect();
     read(&store, "an hour of one series, four fields", &twelve, &counters.fields, TimeRange::ALL)?;
     drop(store);
-    start(folder.path())
+    start(folder.path()).map(drop)
 }
 
 /// Writes all points, batch after batch.
@@ -96,9 +101,10 @@ fn settle(store: &Store, folder: &Path, points: usize) -> Outcome<()> {
         println!("{damage}");
     }
     println!(
-        "settled in {:.2} s, {spent:.2} s of CPU: {:.3} bytes a point on disk, {} runs, {:.0} rows a chunk, {:.0} MB resident",
+        "settled in {:.2} s, {spent:.2} s of CPU: {:.3} bytes a point on disk, {:.3} of them in {} runs, {:.0} rows a chunk, {:.0} MB resident",
         started.elapsed().as_secs_f64(),
         size(folder)? as f64 / points as f64,
+        stats.run_bytes as f64 / points as f64,
         stats.runs,
         stats.rows as f64 / stats.chunks as f64,
         resident()? / 1e6
@@ -192,13 +198,16 @@ fn a_week(store: &Store, last: i64) -> Outcome<SeriesId> {
     Ok(id)
 }
 
-fn start(folder: &Path) -> Outcome<()> {
+fn start(folder: &Path) -> Outcome<Store> {
     let (started, before) = (Instant::now(), cpu(ClockId::ProcessCPUTime));
     let store = Store::open(folder, Options::default())?;
     let spent = cpu(ClockId::ProcessCPUTime) - before;
-    println!("start: {:.3} s, {spent:.3} s of CPU", started.elapsed().as_secs_f64());
-    drop(store);
-    Ok(())
+    println!(
+        "start: {:.3} s, {spent:.3} s of CPU, {:.0} MB resident",
+        started.elapsed().as_secs_f64(),
+        resident()? / 1e6
+    );
+    Ok(store)
 }
 
 fn cpu(clock: ClockId) -> f64 {
@@ -269,25 +278,32 @@ impl Counters {
     }
 
     fn point(&mut self, at: usize) -> Point {
-        let mut random = |most: u64| {
-            self.seed ^= self.seed << 13;
-            self.seed ^= self.seed >> 7;
-            self.seed ^= self.seed << 17;
-            (self.seed % most).cast_signed()
-        };
         let (index, sample) = (at % self.series.len(), at / self.series.len());
-        let steps = [random(100_000), random(100_000), random(100), random(100)];
+        self.seed ^= self.seed >> 12;
+        self.seed ^= self.seed << 25;
+        self.seed ^= self.seed >> 27;
+        let steps = traffic(self.seed.wrapping_mul(0x2545_F491_4F6C_DD1D));
         let Some((series, counters)) = self.series.get_mut(index) else {
             return (SeriesId::new(0), 0, self.fields.map(|field| (field, FieldValue::Integer(0))));
         };
         let mut values = steps.into_iter().zip(counters).map(|(step, counter)| {
-            *counter += step;
+            *counter += step.cast_signed();
             FieldValue::Integer(*counter)
         });
-        let value =
-            self.fields.map(|field| (field, values.next().unwrap_or(FieldValue::Integer(0))));
-        (*series, START + sample as i64 * STEP, value)
+        let value = |field| (field, values.next().unwrap_or(FieldValue::Integer(0)));
+        (*series, START + sample as i64 * STEP, self.fields.map(value))
     }
+}
+
+/// One interval's, as in `benches/`: a third is idle, answers are larger than questions.
+fn traffic(random: u64) -> [u64; 4] {
+    if random.is_multiple_of(3) {
+        return [0; 4];
+    }
+    let packets_out = (random >> 8) % 200 + 1;
+    let packets_in = packets_out + (random >> 20) % 100;
+    let sizes = [(random >> 32) % 1400 + 60, (random >> 48) % 400 + 60];
+    [packets_in * sizes[0], packets_out * sizes[1], packets_in, packets_out]
 }
 
 /// Bytes of resident memory.

@@ -1,7 +1,9 @@
 //! Points on their way in.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::chunk::MOST_TEXT;
 use crate::commit::Waiting;
 use crate::database::Database;
 use crate::index::MeasurementId;
@@ -68,7 +70,8 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// No field, a value of another type than its field's, or an instant out of range: nothing is added.
+    /// No field, a value of another type than its field's, a text of more than 1 MiB, or an instant out of
+    /// range: nothing is added.
     pub fn push(
         &mut self,
         series: SeriesId,
@@ -81,6 +84,8 @@ impl Batch {
             "time outside range"
         } else if fields.iter().any(|(field, value)| field.field_type() != value.field_type()) {
             "a value of another type than its field's"
+        } else if fields.iter().any(|(_, value)| is_long(value)) {
+            "a text of more than 1 MiB"
         } else {
             self.rows.push(series, time, fields);
             return Ok(());
@@ -112,12 +117,20 @@ impl Batch {
     }
 }
 
+fn is_long(value: &FieldValue<'_>) -> bool {
+    matches!(value, FieldValue::String(text) if text.len() > MOST_TEXT)
+}
+
 /// Rows one behind the other: a word of series and shape, one of the time, one for each field.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     words: Vec<u64>,
     /// The fields of a row, each combination once.
-    shapes: Vec<Box<[FieldId]>>,
+    shapes: Vec<Arc<[FieldId]>>,
+    /// Where among them a combination is.
+    numbers: HashMap<Arc<[FieldId]>, usize>,
+    /// The shape of the row that was added last.
+    last: usize,
     texts: Symbols,
     count: usize,
 }
@@ -134,7 +147,12 @@ pub(crate) struct Row<'a> {
 
 impl Rows {
     /// A point's fields must not be empty.
-    fn push(&mut self, series: SeriesId, time: i64, fields: &[(FieldId, FieldValue<'_>)]) {
+    pub(crate) fn push(
+        &mut self,
+        series: SeriesId,
+        time: i64,
+        fields: &[(FieldId, FieldValue<'_>)],
+    ) {
         if fields.is_sorted_by(|one, next| one.0 < next.0) {
             return self.push_sorted(series, time, fields);
         }
@@ -171,15 +189,22 @@ impl Rows {
 
     /// The rows that are wanted.
     pub(crate) fn only(&self, wanted: impl Fn(&Row<'_>) -> bool) -> Self {
-        let (shapes, texts) = (self.shapes.clone(), self.texts.clone());
-        let mut rows = Self { words: Vec::new(), shapes, texts, count: 0 };
+        let mut rows = Self {
+            shapes: self.shapes.clone(),
+            numbers: self.numbers.clone(),
+            texts: self.texts.clone(),
+            ..Self::default()
+        };
         self.iter().filter(wanted).for_each(|row| rows.add(&row));
         rows
     }
 
-    /// Adds a sorted set of fields.
-    pub(crate) fn add_shape(&mut self, fields: Vec<FieldId>) {
-        self.shapes.push(fields.into());
+    /// Adds a sorted set of fields, and gives its number.
+    pub(crate) fn add_shape(&mut self, fields: &[FieldId]) -> usize {
+        let (number, fields) = (self.shapes.len(), Arc::<[FieldId]>::from(fields));
+        self.shapes.push(Arc::clone(&fields));
+        self.numbers.insert(fields, number);
+        number
     }
 
     /// Adds a text that isn't there yet.
@@ -197,14 +222,17 @@ impl Rows {
         self.texts.iter()
     }
 
-    /// The number of this set of fields. There are few, and the last one comes again.
+    /// The number of this set of fields. Mostly it is the last row's.
     fn shape_of(&mut self, fields: impl Iterator<Item = FieldId> + Clone) -> usize {
-        let same = |shape: &[FieldId]| shape.iter().copied().eq(fields.clone());
-        let found = self.shapes.iter().rposition(|shape| same(shape));
-        found.unwrap_or_else(|| {
-            self.shapes.push(fields.collect());
-            self.shapes.len() - 1
-        })
+        let last = self.shapes.get(self.last);
+        if !last.is_some_and(|last| last.iter().copied().eq(fields.clone())) {
+            let fields: Vec<FieldId> = fields.collect();
+            self.last = match self.numbers.get(&*fields) {
+                Some(number) => *number,
+                None => self.add_shape(&fields),
+            };
+        }
+        self.last
     }
 
     /// The sets of fields that its rows have, each sorted.

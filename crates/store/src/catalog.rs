@@ -8,7 +8,7 @@
 //! | the number of the first log file that isn't in it | |
 //! | the numbers that come next: round, database, policy; the last deletion's | |
 //! | databases: their count, then each | id, name, generation, name of the default policy (empty: none) |
-//! | … its policies: count, then each | id, spec as in the log; count of measurements, each one's id, count of fields, each one's number and name |
+//! | … its policies: count, then each | id, spec and rollup as in the log; count of measurements, each one's id, count of fields, each one's number and name |
 //! | … its measurements: count, then each one's name, by id | |
 //! | … the texts of its tags: count, then each | |
 //! | … its series: the id that comes next, count, then each | id less the one before, measurement, count of tags, each one's key and value as numbers of texts |
@@ -26,7 +26,8 @@ use crate::database::Database;
 use crate::folder::{Folder, write_whole};
 use crate::index::{Index, MeasurementId};
 use crate::log::record::{
-    put_bitmap, put_range, put_spec, read_bitmap, read_field, read_range, read_spec,
+    put_bitmap, put_range, put_rollup, put_spec, read_bitmap, read_field, read_range, read_rollup,
+    read_spec,
 };
 use crate::schema::{DatabaseId, Delete, Fields, PolicyId, PolicySchema, Schema};
 use crate::shared::{Databases, NextIds};
@@ -57,24 +58,30 @@ impl Catalog {
         write_whole(&folder.catalog_copy(), &bytes)
     }
 
-    /// Reads the catalog, or its copy where it is damaged. `None` where there is none yet.
+    /// Reads the catalog, or its copy where it is damaged, and makes the two the same again: the log
+    /// will lose what one of them may not have. `None` where there is none yet.
     pub(crate) fn read(folder: &Folder, damages: &Damages) -> Result<Option<Self>, Error> {
-        let (path, copy) = (folder.catalog(), folder.catalog_copy());
-        let (first, second) = (read_file(&path)?, read_file(&copy)?);
-        match (first, second) {
-            (File::Whole(catalog), _) => Ok(Some(catalog)),
-            (File::Missing, File::Missing) => Ok(None),
-            (_, File::Whole(catalog)) => {
-                damages.emit(path, DamageKind::Catalog);
-                Ok(Some(catalog))
-            }
-            (File::Missing, File::Damaged) => {
-                Err(Error::Damaged(damages.emit(copy, DamageKind::Catalogs).into()))
-            }
-            (File::Damaged, _) => {
+        let paths = [folder.catalog(), folder.catalog_copy()];
+        let mut files = Vec::new();
+        for path in &paths {
+            files.push(read_file(path)?);
+        }
+        let whole = files.iter().flatten().find_map(|bytes| Some((unpack(bytes)?, bytes.clone())));
+        let Some((catalog, whole)) = whole else {
+            let damaged = paths.into_iter().zip(&files).find(|(_, bytes)| bytes.is_some());
+            return damaged.map_or(Ok(None), |(path, _)| {
                 Err(Error::Damaged(damages.emit(path, DamageKind::Catalogs).into()))
+            });
+        };
+        for (path, bytes) in paths.into_iter().zip(files) {
+            if bytes.as_ref() != Some(&whole) {
+                write_whole(&path, &whole)?;
+            }
+            if bytes.is_some_and(|bytes| unpack(&bytes).is_none()) {
+                damages.emit(path, DamageKind::Catalog);
             }
         }
+        Ok(Some(catalog))
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -122,19 +129,12 @@ impl Catalog {
     }
 }
 
-enum File {
-    Whole(Catalog),
-    Damaged,
-    Missing,
-}
-
-fn read_file(path: &Path) -> Result<File, Error> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(File::Missing),
-        Err(fault) => return Err(Error::io("read", path)(fault)),
-    };
-    Ok(unpack(&bytes).map_or(File::Damaged, File::Whole))
+fn read_file(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(fault) => Err(Error::io("read", path)(fault)),
+    }
 }
 
 fn unpack(bytes: &[u8]) -> Option<Catalog> {
@@ -152,6 +152,7 @@ fn put_schema(out: &mut Vec<u8>, schema: &Schema) {
     for policy in schema.policies.values() {
         put_varint(out, u64::from(policy.id.0));
         put_spec(out, &policy.spec);
+        put_rollup(out, policy.rollup.as_ref());
         put_length(out, policy.fields.len());
         for (measurement, fields) in &policy.fields {
             put_varint(out, u64::from(measurement.0));
@@ -205,6 +206,7 @@ fn read_schema(reader: &mut Reader<'_>) -> Result<Schema, Malformed> {
     for _ in 0..reader.count(4)? {
         let id = PolicyId(reader.u32()?);
         let spec = read_spec(reader)?;
+        let rollup = read_rollup(reader)?;
         let mut fields = HashMap::new();
         for _ in 0..reader.count(2)? {
             let measurement = MeasurementId(reader.u32()?);
@@ -216,7 +218,7 @@ fn read_schema(reader: &mut Reader<'_>) -> Result<Schema, Malformed> {
             fields.insert(measurement, Arc::new(known));
         }
         let name = spec.name.as_str().into();
-        schema.policies.insert(name, Arc::new(PolicySchema { id, spec, fields }));
+        schema.policies.insert(name, Arc::new(PolicySchema { id, spec, rollup, fields }));
     }
     schema.index = Arc::new(read_index(reader)?);
     let deletes = (0..reader.count(4)?).map(|_| {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::Error;
 use crate::batch::Rows;
 use crate::database::Database;
+use crate::log::MOST_CONTENT;
 use crate::log::record::put_rows;
 use crate::schema::PolicyId;
 use crate::shared::{Order, Shared};
@@ -35,6 +36,9 @@ pub(crate) fn commit(shared: &Shared, batch: Waiting) -> Result<(), Error> {
     shared.pressure.wait_for_room(&shared.options)?;
     let mut record = Vec::new();
     put_rows(&mut record, batch.database.id, batch.policy, &batch.rows);
+    if record.len() > MOST_CONTENT {
+        return Err(Error::PointInvalid { what: "a batch of more than 1 GiB" });
+    }
     let ticket = {
         let mut queue = shared.queue.lock();
         queue.next += 1;
@@ -58,6 +62,9 @@ fn write_waiting(shared: &Shared, order: &mut Order) {
             Ok(data) => good.push((ticket, batch, record, data)),
             Err(fault) => drop(order.results.insert(ticket, Err(fault))),
         }
+    }
+    if good.is_empty() {
+        return;
     }
     let mut unlogged: Vec<(Arc<Database>, Vec<u8>)> = Vec::new();
     for (_, batch, _, _) in &good {

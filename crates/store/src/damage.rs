@@ -65,7 +65,7 @@ pub enum DamageKind {
     },
     /// A file of chunks as a whole.
     Chunks,
-    /// A catalog. The other one is whole, so nothing is lost.
+    /// A catalog. The other one is whole, so nothing is lost, and it was written anew.
     Catalog,
     /// Both catalogs. The store can't be opened: no one knows whose the chunks are.
     Catalogs,
@@ -96,7 +96,7 @@ impl fmt::Display for Damage {
             ),
             DamageKind::Chunks => f.write_str("no chunk of the file can be found"),
             DamageKind::Catalogs => f.write_str("the catalog and its copy are damaged"),
-            DamageKind::Catalog => f.write_str("the catalog is damaged: its copy is used"),
+            DamageKind::Catalog => f.write_str("the catalog was damaged: its copy is used"),
         }
     }
 }
@@ -126,6 +126,10 @@ impl Damages {
             list.kept.push(damage.clone());
         }
         damage
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().count == 0
     }
 
     /// The entries that were kept, and how many there were.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 use roaring::RoaringBitmap;
@@ -11,13 +12,15 @@ use crate::index::MeasurementId;
 use crate::log::record::{Change, put_series};
 use crate::schema::{DatabaseId, Delete, PolicyId, PolicySchema, Schema};
 use crate::tables::PolicyData;
-use crate::{Error, FieldId, FieldType, PolicySpec, SeriesId, TimeRange};
+use crate::{Error, FieldId, FieldType, PolicySpec, Rollup, SeriesId, TimeRange};
 
 pub(crate) struct Database {
     pub(crate) id: DatabaseId,
     pub(crate) name: Arc<str>,
     cell: RwLock<Cell>,
     data: RwLock<HashMap<PolicyId, Arc<PolicyData>>>,
+    /// Series below were there when retention last looked.
+    settled: AtomicU32,
 }
 
 #[derive(Default)]
@@ -30,18 +33,32 @@ struct Cell {
 
 impl Database {
     pub(crate) fn new(id: DatabaseId, name: &str) -> Self {
-        Self { id, name: name.into(), cell: RwLock::default(), data: RwLock::default() }
+        // What was remembered of an earlier database of the name doesn't fit this one.
+        let generation = u64::from(id.0) << 32;
+        Self::with(id, name.into(), Arc::new(Schema { generation, ..Schema::default() }))
     }
 
     /// One of an earlier run, without rows.
     pub(crate) fn with(id: DatabaseId, name: Arc<str>, schema: Arc<Schema>) -> Self {
         let data = schema.policies.values().map(|policy| (policy.id, Arc::default())).collect();
         let cell = Cell { schema, unlogged: Vec::new() };
-        Self { id, name, cell: RwLock::new(cell), data: RwLock::new(data) }
+        Self {
+            id,
+            name,
+            cell: RwLock::new(cell),
+            data: RwLock::new(data),
+            settled: AtomicU32::new(0),
+        }
     }
 
     pub(crate) fn schema(&self) -> Arc<Schema> {
         Arc::clone(&self.cell.read().schema)
+    }
+
+    /// The id below which all series were there at the last call.
+    pub(crate) fn settled_series(&self, schema: &Schema) -> u32 {
+        let next = schema.index.next_series().map_or(u32::MAX, SeriesId::get);
+        self.settled.swap(next, Ordering::Relaxed)
     }
 
     /// Changes the schema. Snapshots that were taken before keep theirs.
@@ -79,13 +96,22 @@ impl Database {
             if default {
                 schema.default = Some(Arc::clone(&name));
             }
-            let fields = match schema.policies.get(&name) {
-                Some(policy) => policy.fields.clone(),
-                None => HashMap::new(),
+            let (rollup, fields) = match schema.policies.get(&name) {
+                Some(policy) => (policy.rollup.clone(), policy.fields.clone()),
+                None => (None, HashMap::new()),
             };
-            schema.policies.insert(name, Arc::new(PolicySchema { id, spec, fields }));
+            let policy = PolicySchema { id, spec, rollup, fields };
+            schema.policies.insert(name, Arc::new(policy));
         });
         self.data.write().entry(id).or_default();
+    }
+
+    pub(crate) fn put_rollup(&self, id: PolicyId, rollup: &Option<Rollup>) {
+        self.change(|schema| {
+            for policy in schema.policies.values_mut().filter(|policy| policy.id == id) {
+                Arc::make_mut(policy).rollup.clone_from(rollup);
+            }
+        });
     }
 
     pub(crate) fn drop_policy(&self, id: PolicyId) {

@@ -85,7 +85,9 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
 
 /// Writes a file so that after any crash the old or the new content is there, durable on return.
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let new = path.with_extension("new");
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
     let mut file = File::create(&new).map_err(Error::io("create", &new))?;
     let written = file.write_all(content).and_then(|()| file.sync_all());
     written.map_err(Error::io("write", &new))?;

@@ -16,7 +16,7 @@ use crate::block::Block;
 use crate::chunk::CHUNK_ROWS;
 use crate::chunker::Chunker;
 use crate::database::Database;
-use crate::piece::{self, Piece};
+use crate::piece::{self, fields_of};
 use crate::run::{Cursor, Identity, Run, Writer};
 use crate::schema::{PolicyId, Schema};
 use crate::shared::Shared;
@@ -110,7 +110,6 @@ fn replace(
         partition: first.identity.partition,
         rounds: (first.identity.rounds.0, last.identity.rounds.1),
         deletes,
-        replaces: runs.iter().map(|run| run.identity.id).collect(),
     };
     let mut writer = Writer::new(&shared.folder.data(), identity);
     let cursor = |run| Cursor::new(Arc::clone(run), Arc::clone(&shared.damages));
@@ -157,17 +156,6 @@ fn merge_series(
         chunker.add(&block, |_| partition, |_, chunk| writer.add(series, &chunk))?;
     }
     chunker.finish(|_, chunk| writer.add(series, &chunk))
-}
-
-fn fields_of(pieces: &[Piece]) -> Vec<crate::FieldId> {
-    let fields = pieces.iter().filter_map(|piece| match piece {
-        Piece::Sealed(entry, _) => Some(entry.fields()),
-        Piece::Head(_) => None,
-    });
-    let mut fields: Vec<_> = fields.flatten().copied().collect();
-    fields.sort_unstable();
-    fields.dedup();
-    fields
 }
 
 /// Gives readers the merged run, unless retention or a drop took one of the others meanwhile.

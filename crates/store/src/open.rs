@@ -1,6 +1,6 @@
 //! Opening a store: what is on disk becomes what is in memory.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::catalog::Catalog;
 use crate::damage::{DamageKind, Damages};
 use crate::folder::Folder;
 use crate::log::{self, Log};
-use crate::run::Run;
+use crate::run::{Identity, Run};
 use crate::shared::{Databases, Shared};
 use crate::{Error, Options};
 
@@ -35,7 +35,7 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Shared, Error> {
     let first = catalog.log;
     let mut databases = catalog.databases();
     let log = replay(&folder, first, &damages, &mut databases)?;
-    let next_run = find_runs(files, &damages, &databases)?;
+    let next_run = find_runs(files, &damages, &mut databases)?;
     let shared = Shared::new(folder, options, databases, damages, log, next_run);
     let bytes = shared.order().log.bytes();
     shared.pressure.wrote(&shared.options, shared.head_bytes(), bytes);
@@ -87,8 +87,12 @@ fn run_files(data: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// Opens the runs and gives them to their policies. Deletes those that were replaced, or whose policy is
 /// gone. Returns the number that the next run gets.
-fn find_runs(files: Vec<PathBuf>, damages: &Damages, databases: &Databases) -> Result<u64, Error> {
-    let mut runs = Vec::new();
+fn find_runs(
+    files: Vec<PathBuf>,
+    damages: &Damages,
+    databases: &mut Databases,
+) -> Result<u64, Error> {
+    let mut runs: Vec<Run> = Vec::new();
     let mut next = 1;
     for path in files {
         // Of a file that can't be read the name is left; its number must not be given out again.
@@ -96,13 +100,20 @@ fn find_runs(files: Vec<PathBuf>, damages: &Damages, databases: &Databases) -> R
         next = next.max(name.and_then(|name| name.parse().ok()).map_or(0, |id: u64| id + 1));
         runs.extend(Run::open(&path, damages)?);
     }
-    let replaced: HashSet<u64> =
-        runs.iter().flat_map(|run| &run.identity.replaces).copied().collect();
+    let mut partitions: HashMap<_, Vec<Identity>> = HashMap::new();
+    for run in &runs {
+        let identity = run.identity.clone();
+        partitions.entry(identity.place()).or_default().push(identity);
+    }
     for run in runs {
         let identity = &run.identity;
+        // A round whose catalog was never written: its rows are in the log too, but the run stays.
+        databases.next.round = databases.next.round.max(identity.rounds.1);
         let database = databases.by_name.values().find(|it| it.id == identity.database);
         let data = database.and_then(|database| database.data(identity.policy));
-        match data.filter(|_| !replaced.contains(&identity.id)) {
+        let others = partitions.get(&identity.place());
+        let replaced = others.into_iter().flatten().any(|other| other.replaces(identity));
+        match data.filter(|_| !replaced) {
             Some(data) => drop(data.change(|tables| tables.add_run(Arc::new(run)))),
             None => run.discard(),
         }

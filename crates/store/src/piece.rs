@@ -75,6 +75,18 @@ pub(crate) fn sealed(
     })
 }
 
+/// The fields that chunks among the pieces have.
+pub(crate) fn fields_of(pieces: &[Piece]) -> Vec<FieldId> {
+    let fields = pieces.iter().filter_map(|piece| match piece {
+        Piece::Sealed(entry, _) => Some(entry.fields()),
+        Piece::Head(_) => None,
+    });
+    let mut fields: Vec<_> = fields.flatten().copied().collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields
+}
+
 /// Pieces whose spans overlap; mostly there is one.
 #[derive(Clone)]
 pub(crate) struct Group {

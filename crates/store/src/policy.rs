@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, Rollup};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -79,4 +79,6 @@ pub struct Policy {
     pub spec: PolicySpec,
     /// Whether writes and queries that name no policy mean this one.
     pub default: bool,
+    /// What becomes of its rows when they expire.
+    pub rollup: Option<Rollup>,
 }

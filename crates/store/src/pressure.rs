@@ -14,6 +14,9 @@ const IDLE: Duration = Duration::from_secs(5);
 /// After so long everything is sealed, so that heads don't keep what retention would drop.
 const OLD: Duration = Duration::from_secs(2 * 3600);
 
+/// Less is never worth sealing, whatever the options say, in bytes.
+const LEAST: u64 = 4096;
+
 /// Shared by whoever writes and the threads that seal and merge.
 #[derive(Debug)]
 pub(crate) struct Pressure {
@@ -129,7 +132,9 @@ impl Pressure {
 }
 
 impl State {
-    const fn is_high(&self, options: &Options) -> bool {
-        self.bytes >= options.head_bytes || self.log >= options.log_bytes
+    fn is_high(&self, options: &Options) -> bool {
+        let (head, log) = (options.head_bytes as u64, options.log_bytes);
+        let high = |there: u64, limit: u64| there >= LEAST && there >= limit;
+        high(self.bytes as u64, head) || high(self.log, log)
     }
 }

@@ -1,4 +1,5 @@
-//! Retention: partitions whose last instant is older than their policy keeps are dropped as a whole.
+//! Retention: partitions whose last instant is older than their policy keeps are dropped as a whole, after
+//! they were [summed up](crate::rollup) where that was asked for; and then series that have no rows in any.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,7 +8,10 @@ use roaring::RoaringBitmap;
 
 use crate::database::Database;
 use crate::log::record::Change;
+use crate::rollup::roll_up;
+use crate::schema::PolicyId;
 use crate::shared::Shared;
+use crate::tables::{Partition, PolicyData};
 use crate::{Error, TimeRange};
 
 /// Whether a policy that keeps data for so long would drop this range as a whole.
@@ -23,54 +27,79 @@ pub(crate) fn expires(range: TimeRange, duration: Option<Duration>, now: SystemT
 
 /// Drops what has expired, and series of which nothing is left. Returns how many runs were dropped.
 pub(crate) fn retain(shared: &Shared, now: SystemTime) -> Result<usize, Error> {
+    // Merging would replace what is being summed up.
+    let _merging = shared.merging.lock();
     let databases: Vec<Arc<Database>> = shared.databases.read().values().map(Arc::clone).collect();
     let mut count = 0;
     for database in databases {
-        let (runs, series) = drop_expired(&database, now);
-        count += runs;
-        if !series.is_empty() {
-            forget_series(shared, &database, series)?;
+        count += drop_expired(shared, &database, now)?;
+        // Where something can't be read, no one knows whose rows it has.
+        if shared.damages.is_empty() {
+            forget_series(shared, &database)?;
         }
     }
     Ok(count)
 }
 
-/// Drops a database's expired partitions. Returns how many runs they had, and which series.
-fn drop_expired(database: &Database, now: SystemTime) -> (usize, RoaringBitmap) {
-    let schema = database.schema();
-    let (mut count, mut series) = (0, RoaringBitmap::new());
-    for (id, data) in database.all_data().iter() {
-        let Some(policy) = schema.policy_by_id(*id) else { continue };
-        let duration = policy.spec.duration;
-        let tables = data.tables();
-        if !tables.partitions.values().any(|it| expires(it.range, duration, now)) {
-            continue;
-        }
-        data.change(|tables| {
-            tables.partitions.retain(|_, partition| {
-                let expired = expires(partition.range, duration, now);
-                for run in partition.runs.iter().filter(|_| expired) {
-                    series |= &run.series;
-                    count += 1;
-                    run.discard();
-                }
-                !expired
-            });
-        });
-    }
-    (count, series)
-}
-
-/// Drops those of the series that have no rows any more.
-fn forget_series(
+/// Drops a database's expired partitions. Returns how many runs they had.
+fn drop_expired(
     shared: &Shared,
     database: &Arc<Database>,
-    mut series: RoaringBitmap,
-) -> Result<(), Error> {
+    now: SystemTime,
+) -> Result<usize, Error> {
+    let schema = database.schema();
+    let policies: Vec<(PolicyId, Arc<PolicyData>)> =
+        database.all_data().iter().map(|(id, data)| (*id, Arc::clone(data))).collect();
+    let mut count = 0;
+    for (id, data) in policies {
+        let Some(policy) = schema.policy_by_id(id) else { continue };
+        let tables = data.tables();
+        let mut partitions = tables.partitions.values();
+        while let Some(partition) =
+            partitions.find(|it| expires(it.range, policy.spec.duration, now))
+        {
+            if let Some(rollup) = &policy.rollup {
+                roll_up(shared, database, rollup, id, &partition.runs)?;
+            }
+            if shared.pressure.is_stopping() {
+                return Ok(count);
+            }
+            count += drop_partition(&data, partition);
+        }
+    }
+    Ok(count)
+}
+
+/// Drops a partition with the runs that it had. Returns how many.
+fn drop_partition(data: &PolicyData, partition: &Partition) -> usize {
+    let first = partition.range.first;
+    let dropped = data.change(|tables| {
+        // It may have copies of rows that go.
+        tables.recent = None;
+        let Some(there) = tables.partitions.get_mut(&first) else { return 0 };
+        let before = there.runs.len();
+        // One that was sealed meanwhile stays until the next time.
+        there.runs.retain(|run| !partition.runs.iter().any(|it| Arc::ptr_eq(it, run)));
+        let dropped = before - there.runs.len();
+        if there.runs.is_empty() {
+            tables.partitions.remove(&first);
+        }
+        dropped
+    });
+    partition.runs.iter().for_each(|run| run.discard());
+    dropped.unwrap_or(0)
+}
+
+/// Drops the series that have no rows. One that was made since the last time may still get its first.
+fn forget_series(shared: &Shared, database: &Arc<Database>) -> Result<(), Error> {
     let mut order = shared.order();
     if !shared.is_current(database) {
         return Ok(());
     }
+    let schema = database.schema();
+    let settled = database.settled_series(&schema);
+    let known = schema.index.series().map(|(series, _)| series.get());
+    let mut series: RoaringBitmap = known.take_while(|id| *id < settled).collect();
     for data in database.all_data().values() {
         let tables = data.tables();
         tables.runs().for_each(|run| series -= &run.series);

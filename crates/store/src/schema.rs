@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 
 use crate::index::{Index, MeasurementId};
 use crate::run::Run;
-use crate::{Error, FieldId, FieldType, Policy, PolicySpec, TimeRange};
+use crate::{Error, FieldId, FieldType, Policy, PolicySpec, Rollup, TimeRange};
 
 /// A database of the store. Counted up, never used again after a drop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,6 +43,7 @@ pub(crate) struct Delete {
 pub(crate) struct PolicySchema {
     pub(crate) id: PolicyId,
     pub(crate) spec: PolicySpec,
+    pub(crate) rollup: Option<Rollup>,
     pub(crate) fields: HashMap<MeasurementId, Arc<Fields>>,
 }
 
@@ -101,6 +102,7 @@ impl Schema {
         let default = |name: &str| self.default.as_deref() == Some(name);
         let policy = |it: &Arc<PolicySchema>| Policy {
             spec: it.spec.clone(),
+            rollup: it.rollup.clone(),
             default: default(&it.spec.name),
         };
         self.policies.values().map(policy).collect()

@@ -39,21 +39,24 @@ pub(crate) struct Round {
 
 /// Seals all rows that were written before.
 pub(crate) fn seal(shared: &Shared) -> Result<(), Error> {
-    let mut pending = shared.sealing.lock();
-    let round = match pending.take() {
-        Some(round) => round,
-        None => match freeze(shared)? {
-            Some(round) => round,
-            None => return Ok(()),
-        },
-    };
-    let done = run_round(shared, &round);
-    if done.is_err() {
-        *pending = Some(round);
-    }
+    let mut failed = shared.sealing.lock();
+    let done = seal_all(shared, &mut failed);
     let log = shared.order().log.bytes();
     shared.pressure.sealed(shared.head_bytes(), log, &done);
     done
+}
+
+/// Finishes the round that failed, if one did, then does another.
+fn seal_all(shared: &Shared, failed: &mut Option<Round>) -> Result<(), Error> {
+    for again in [true, false] {
+        let round = if again { failed.take() } else { freeze(shared)? };
+        let Some(round) = round else { continue };
+        if let Err(fault) = run_round(shared, &round) {
+            *failed = Some(round);
+            return Err(fault);
+        }
+    }
+    Ok(())
 }
 
 /// Freezes the heads. `None` where there is nothing to seal.
@@ -90,8 +93,8 @@ fn run_round(shared: &Shared, round: &Round) -> Result<(), Error> {
             let tables = data.tables();
             if let Some(frozen) = &tables.frozen {
                 let place = Place { shared, database, policy, round };
-                let runs = write_runs(&place, &tables, frozen)?;
-                publish(shared, &data, frozen, runs);
+                let written = write_runs(&place, &tables, frozen)?;
+                publish(shared, &data, frozen, &written);
             }
         }
     }
@@ -139,7 +142,6 @@ impl Writers<'_> {
                 partition,
                 rounds: (round.number, round.number),
                 deletes: round.deletes,
-                replaces: Vec::new(),
             };
             Writer::new(&shared.folder.data(), identity)
         });
@@ -147,13 +149,21 @@ impl Writers<'_> {
     }
 }
 
+/// What became of frozen rows.
+#[derive(Default)]
+struct Written {
+    runs: Vec<Arc<Run>>,
+    /// Whether some rows weren't written, since retention would drop them at once.
+    expired: bool,
+}
+
 fn write_runs(
     place: &Place<'_>,
     tables: &Tables,
     frozen: &Arc<Memtable>,
-) -> Result<Vec<Arc<Run>>, Error> {
+) -> Result<Written, Error> {
     let schema = place.database.schema();
-    let Some(policy) = schema.policy_by_id(place.policy) else { return Ok(Vec::new()) };
+    let Some(policy) = schema.policy_by_id(place.policy) else { return Ok(Written::default()) };
     let spec = &policy.spec;
     let there =
         tables.partitions.values().map(|partition| (partition.range.first, partition.range));
@@ -170,14 +180,15 @@ fn write_runs(
             write_series(&mut writers, frozen, series)?;
         }
     }
-    let mut runs = Vec::new();
+    let mut written = Written::default();
     for (_, writer) in writers.open {
-        // Rows that retention would drop at once aren't written.
-        if !expires(writer.partition(), spec.duration, now) {
-            runs.extend(writer.finish()?);
+        if policy.rollup.is_none() && expires(writer.partition(), spec.duration, now) {
+            written.expired = true;
+        } else {
+            written.runs.extend(writer.finish()?);
         }
     }
-    Ok(runs)
+    Ok(written)
 }
 
 fn write_series(
@@ -212,7 +223,7 @@ fn write_series(
 }
 
 /// Gives readers the runs instead of the frozen heads.
-fn publish(shared: &Shared, data: &PolicyData, frozen: &Arc<Memtable>, runs: Vec<Arc<Run>>) {
+fn publish(shared: &Shared, data: &PolicyData, frozen: &Arc<Memtable>, written: &Written) {
     // A deletion takes rows out of the recent ones, or before they are copied; not between.
     let _order = shared.order();
     let tables = data.tables();
@@ -220,13 +231,14 @@ fn publish(shared: &Shared, data: &PolicyData, frozen: &Arc<Memtable>, runs: Vec
         let with = tables.runs().filter(|run| run.series.contains(series.get()));
         with.map(|run| run.span.last).max().unwrap_or(i64::MIN)
     };
-    let recent = Recent::new(frozen, tables.recent.as_deref(), stored);
+    let recent = || Arc::new(Recent::new(frozen, tables.recent.as_deref(), stored));
+    let recent = (!written.expired).then(recent);
     let published = data.change(|tables| {
         tables.frozen = None;
-        tables.recent = Some(Arc::new(recent));
-        runs.iter().for_each(|run| tables.add_run(Arc::clone(run)));
+        tables.recent = recent;
+        written.runs.iter().for_each(|run| tables.add_run(Arc::clone(run)));
     });
     if published.is_none() {
-        runs.iter().for_each(|run| run.discard());
+        written.runs.iter().for_each(|run| run.discard());
     }
 }

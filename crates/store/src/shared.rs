@@ -203,6 +203,7 @@ impl Database {
                 self.put_policy(policy, spec, default);
             }
             Change::DropPolicy { policy, .. } => self.drop_policy(policy),
+            Change::PutRollup { policy, rollup, .. } => self.put_rollup(policy, &rollup),
             Change::Series { series, measurement, name, tags, .. } => {
                 self.put_series(series, measurement, name, &tags);
             }

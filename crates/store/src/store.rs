@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use roaring::RoaringBitmap;
 
@@ -15,7 +15,9 @@ use crate::policy::MOST_NAME;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::worker::Workers;
-use crate::{Error, Policy, PolicyChange, PolicySpec, TimeRange, merge, open, retain, seal};
+use crate::{
+    Error, Policy, PolicyChange, PolicySpec, Rollup, TimeRange, merge, open, retain, seal,
+};
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -196,6 +198,37 @@ impl Store {
         self.0.shared.change(&mut order, &database, change)
     }
 
+    /// Says what becomes of a policy's rows when they expire: they are summed up into another policy
+    /// before they go; or, with `None`, they just go. As long as the other policy isn't there, or the
+    /// sums can't be written, nothing goes.
+    ///
+    /// # Errors
+    ///
+    /// There is no such database, or no such policy, neither this one nor the other; a bucket of less than
+    /// a second; the disk failed.
+    pub fn set_rollup(
+        &self,
+        database: &str,
+        policy: &str,
+        rollup: Option<Rollup>,
+    ) -> Result<(), Error> {
+        let mut order = self.0.shared.order();
+        let database = self.0.shared.database(database)?;
+        let schema = database.schema();
+        let id = schema.policy(Some(policy))?.id;
+        if let Some(rollup) = &rollup {
+            if schema.policy(Some(&rollup.into))?.id == id {
+                let what = "a policy can't be rolled up into itself";
+                return Err(Error::PolicyInvalid { what });
+            }
+            if rollup.every < Duration::from_secs(1) {
+                return Err(Error::PolicyInvalid { what: "a bucket must be at least 1s wide" });
+            }
+        }
+        let change = Change::PutRollup { database: database.id, policy: id, rollup };
+        self.0.shared.change(&mut order, &database, change)
+    }
+
     /// Drops a policy with its data. There need not be one.
     ///
     /// # Errors
@@ -226,8 +259,9 @@ impl Store {
         commit::commit(&self.0.shared, batch)
     }
 
-    /// What changes whenever a series of the database is dropped: a [`SeriesId`](crate::SeriesId) that
-    /// was kept from an earlier value must not be used any more.
+    /// What changes whenever a series of the database is dropped, and is another one for each database
+    /// that ever had the name: a [`SeriesId`](crate::SeriesId) that was kept from another value must not be
+    /// used any more.
     ///
     /// # Errors
     ///
@@ -313,8 +347,8 @@ impl Store {
         merge::merge(&self.0.shared, true)
     }
 
-    /// Drops partitions that are older than their policies keep, and series of which nothing is left.
-    /// Returns how many files of chunks went.
+    /// Drops partitions that are older than their policies keep, summed up where that was asked for, and series that have no rows now and had
+    /// none at the last call. Returns how many files of chunks went.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The threads behind an open store: one seals and retains, one merges.
+//! The threads behind an open store: one seals, one merges and retains.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -50,7 +50,6 @@ impl Drop for Workers {
 }
 
 fn sealer(shared: &Shared) {
-    let mut retained = Instant::now();
     while shared.pressure.wait(&shared.options, TICK) {
         let wanted = shared.pressure.wants_sealing(&shared.options, || shared.density());
         let sealed = if wanted { seal::seal(shared) } else { Ok(()) };
@@ -58,17 +57,13 @@ fn sealer(shared: &Shared) {
             tracing::error!(fault = %Chain(&fault), "can't seal; the log keeps the rows");
             shared.pressure.pause(AGAIN);
         }
-        if retained.elapsed() >= RETAIN {
-            retained = Instant::now();
-            if let Err(fault) = retain::retain(shared, SystemTime::now()) {
-                tracing::error!(fault = %Chain(&fault), "can't drop what has expired");
-            }
-        }
     }
 }
 
+/// Retention sums up and writes, so it isn't for the thread that makes room for writers.
 fn merger(shared: &Shared) {
     let mut again = TICK;
+    let mut retained = Instant::now();
     while shared.pressure.pause(again) {
         let merged = merge::merge(shared, shared.pressure.quiet_for(QUIET));
         again = match merged {
@@ -79,6 +74,12 @@ fn merger(shared: &Shared) {
                 AGAIN
             }
         };
+        if retained.elapsed() >= RETAIN {
+            retained = Instant::now();
+            if let Err(fault) = retain::retain(shared, SystemTime::now()) {
+                tracing::error!(fault = %Chain(&fault), "can't drop what has expired");
+            }
+        }
     }
 }
 

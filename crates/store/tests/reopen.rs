@@ -109,3 +109,15 @@ fn commits_of_many_threads_are_all_there() {
     drop(store);
     assert_eq!(rows(&open(folder.path()).read("db").unwrap(), "m", TimeRange::ALL), all);
 }
+
+/// Readers may be on any thread, and share a snapshot.
+#[test]
+fn handles_go_between_threads() {
+    fn goes<T: Send>() {}
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Store>();
+    is_shared::<svcflow_store::Snapshot>();
+    is_shared::<svcflow_store::Chunk>();
+    goes::<svcflow_store::Scan>();
+    goes::<svcflow_store::Batch>();
+}

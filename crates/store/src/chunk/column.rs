@@ -82,34 +82,67 @@ impl<'a> Present<'a> {
     /// Adds the values, and says what is known of them. There must be at least one.
     pub(super) fn put_values(&self, out: &mut Vec<u8>) -> Option<Summary> {
         let times = self.times();
-        let values = match &self.column.values {
+        match &self.column.values {
             Values::Integer(values) => {
                 let values = self.select(values);
                 integers::put(out, &values);
-                ValueSummary::Integer(sum_up_integers(&values, &times)?)
+                summary(&times, ValueSummary::Integer(sum_up_integers(&values, &times)?))
             }
             Values::Float(values) => {
                 let values = self.select(values);
                 put_floats(out, &values);
-                ValueSummary::Float(sum_up_floats(&values, &times)?)
+                summary(&times, ValueSummary::Float(sum_up_floats(&values, &times)?))
             }
             Values::Boolean(values) => {
                 let values = self.select(values);
                 put_bits(out, &values);
-                ValueSummary::Boolean { first: *values.first()?, last: *values.last()? }
+                summary(&times, ends_of_booleans(&values)?)
             }
             Values::String(values) => {
                 let values = self.select(values);
                 put_texts(out, &values);
-                let short = |text: &&Arc<str>| text.len() <= SUMMARY_TEXT;
-                let first = values.first().filter(short).map(Arc::clone)?;
-                let last = values.last().filter(short).map(Arc::clone)?;
-                ValueSummary::String { first, last }
+                let short = |text: &Arc<str>| text.len() <= SUMMARY_TEXT;
+                let ends = [values.first()?, values.last()?];
+                ends.into_iter().all(short).then(|| summary(&times, ends_of_texts(&values)?))?
             }
-        };
-        let (first_time, last_time) = (*times.first()?, *times.last()?);
-        Some(Summary { count: times.len() as u64, first_time, last_time, values })
+        }
     }
+
+    /// What is known of the values.
+    fn summary(&self) -> Option<Summary> {
+        let times = self.times();
+        let values = match &self.column.values {
+            Values::Integer(values) => {
+                ValueSummary::Integer(sum_up_integers(&self.select(values), &times)?)
+            }
+            Values::Float(values) => {
+                ValueSummary::Float(sum_up_floats(&self.select(values), &times)?)
+            }
+            Values::Boolean(values) => ends_of_booleans(&self.select(values))?,
+            Values::String(values) => ends_of_texts(&self.select(values))?,
+        };
+        summary(&times, values)
+    }
+}
+
+/// What is known of a column's values at these times; `None` without values, and of floats that aren't
+/// finite.
+pub(crate) fn summary_of(column: &Column, times: &[i64]) -> Option<Summary> {
+    Present::new(column, times, 0).summary()
+}
+
+fn summary(times: &[i64], values: ValueSummary) -> Option<Summary> {
+    let (first_time, last_time) = (*times.first()?, *times.last()?);
+    Some(Summary { count: times.len() as u64, first_time, last_time, values })
+}
+
+fn ends_of_booleans(values: &[bool]) -> Option<ValueSummary> {
+    Some(ValueSummary::Boolean { first: *values.first()?, last: *values.last()? })
+}
+
+fn ends_of_texts(values: &[Arc<str>]) -> Option<ValueSummary> {
+    let (first, last) = (Arc::clone(values.first()?), Arc::clone(values.last()?));
+    Some(ValueSummary::String { first, last })
 }
 
 fn sum_up_integers(values: &[i64], times: &[i64]) -> Option<NumberSummary<i64>> {

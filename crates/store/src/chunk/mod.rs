@@ -30,6 +30,7 @@ mod encode;
 mod entry;
 mod integers;
 
+pub(crate) use column::summary_of;
 pub(crate) use decode::{Source, decode, summaries};
 pub(crate) use encode::{Encoded, encode};
 

@@ -9,12 +9,11 @@ mod packed;
 mod rows;
 mod shapes;
 
+use arena::{Arena, Place};
+use packed::{Block, Tail};
 pub(crate) use packed::{Rows as PackedRows, Wanted};
 pub(crate) use shapes::ShapeId;
 use shapes::Shapes;
-
-use arena::{Arena, Place};
-use packed::{Block, Tail};
 
 use crate::{FieldId, TimeRange};
 

@@ -1,8 +1,8 @@
 //! Rows packed in memory.
 //!
-//! A block: its length behind this word (u32), where the head's block before it is (u64), its shape (u32),
-//! its first and last instant (i64 each), the number of its rows (u8), whether rows lack values (u8); then the instants less the first,
-//! [packed](crate::pack); where rows lack values, their masks (a word for each 64 columns and row); then
+//! A block: its length behind this word (u32), where the head's block before it is (u64), its shape
+//! (u32), its first and last instant (i64 each), the number of its rows (u8), whether rows lack values
+//! (u8); then the instants less the first, [packed](crate::pack); where rows lack values, their masks (a word for each 64 columns and row); then
 //! column after column, packed. All little-endian, and only ever read by the process that wrote it.
 
 use super::arena::Place;

@@ -31,6 +31,8 @@ const MARK: &[u8; 4] = b"#rec";
 const FILE_HEADER: usize = 16;
 /// Bytes before a record's content.
 const RECORD_HEADER: usize = 12;
+/// The longest content of a record.
+pub(crate) const MOST_CONTENT: usize = 1 << 30;
 
 /// The file that is being written.
 pub(crate) struct Log {

@@ -12,7 +12,7 @@ use crate::batch::Rows;
 use crate::codec::{Malformed, Reader, put_bytes, put_length, put_signed, put_varint};
 use crate::index::MeasurementId;
 use crate::schema::{DatabaseId, PolicyId};
-use crate::{FieldId, PolicySpec, SeriesId, TimeRange};
+use crate::{FieldId, PolicySpec, Rollup, SeriesId, TimeRange};
 
 /// Something that changes a store.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub(crate) enum Change<'a> {
     Delete { database: DatabaseId, number: u64, range: TimeRange, series: RoaringBitmap },
     /// Drops series with their data.
     DropSeries { database: DatabaseId, series: RoaringBitmap },
+    /// Says what becomes of a policy's rows when they expire.
+    PutRollup { database: DatabaseId, policy: PolicyId, rollup: Option<Rollup> },
 }
 
 const CREATE_DATABASE: u8 = 1;
@@ -58,6 +60,7 @@ const FIELD: u8 = 6;
 const ROWS: u8 = 7;
 const DELETE: u8 = 8;
 const DROP_SERIES: u8 = 9;
+const PUT_ROLLUP: u8 = 10;
 
 fn start(out: &mut Vec<u8>, kind: u8, database: DatabaseId) {
     out.push(kind);
@@ -103,7 +106,8 @@ impl<'a> Change<'a> {
             | Self::Field { database, .. }
             | Self::Rows { database, .. }
             | Self::Delete { database, .. }
-            | Self::DropSeries { database, .. } => *database,
+            | Self::DropSeries { database, .. }
+            | Self::PutRollup { database, .. } => *database,
         }
     }
 
@@ -145,6 +149,11 @@ impl<'a> Change<'a> {
             Self::DropSeries { database, series } => {
                 start(out, DROP_SERIES, *database);
                 put_bitmap(out, series);
+            }
+            Self::PutRollup { database, policy, rollup } => {
+                start(out, PUT_ROLLUP, *database);
+                put_varint(out, u64::from(policy.0));
+                put_rollup(out, rollup.as_ref());
             }
         }
     }
@@ -194,6 +203,10 @@ impl<'a> Change<'a> {
                 series: read_bitmap(reader)?,
             },
             DROP_SERIES => Self::DropSeries { database, series: read_bitmap(reader)? },
+            PUT_ROLLUP => {
+                let policy = PolicyId(reader.u32()?);
+                Self::PutRollup { database, policy, rollup: read_rollup(reader)? }
+            }
             _ => return Err(reader.fault("no kind of change")),
         })
     }
@@ -202,25 +215,41 @@ impl<'a> Change<'a> {
 pub(crate) fn put_spec(out: &mut Vec<u8>, spec: &PolicySpec) {
     put_bytes(out, spec.name.as_bytes());
     // No policy keeps data for no time: zero is for ever.
-    for duration in [spec.duration.unwrap_or_default(), spec.shard_duration] {
-        put_varint(out, duration.as_secs());
-        put_varint(out, u64::from(duration.subsec_nanos()));
-    }
+    put_duration(out, spec.duration.unwrap_or_default());
+    put_duration(out, spec.shard_duration);
     put_varint(out, u64::from(spec.replicas));
 }
 
 pub(crate) fn read_spec(reader: &mut Reader<'_>) -> Result<PolicySpec, Malformed> {
     let name = reader.text()?.to_owned();
-    let mut duration = || {
-        let (seconds, nanos) = (reader.varint()?, reader.u32()?);
-        if nanos >= 1_000_000_000 {
-            return Err(reader.fault("more nanoseconds than a second has"));
-        }
-        Ok(Duration::new(seconds, nanos))
-    };
-    let (kept, shard_duration) = (duration()?, duration()?);
+    let (kept, shard_duration) = (read_duration(reader)?, read_duration(reader)?);
     let duration = (kept != Duration::ZERO).then_some(kept);
     Ok(PolicySpec { name, duration, shard_duration, replicas: reader.u32()? })
+}
+
+/// The policy's name, empty without a rollup, then the width of a bucket.
+pub(crate) fn put_rollup(out: &mut Vec<u8>, rollup: Option<&Rollup>) {
+    put_bytes(out, rollup.map_or("", |rollup| &rollup.into).as_bytes());
+    put_duration(out, rollup.map_or(Duration::ZERO, |rollup| rollup.every));
+}
+
+pub(crate) fn read_rollup(reader: &mut Reader<'_>) -> Result<Option<Rollup>, Malformed> {
+    let (into, every) = (reader.text()?.to_owned(), read_duration(reader)?);
+    Ok((!into.is_empty()).then_some(Rollup { into, every }))
+}
+
+/// Seconds, then nanoseconds.
+fn put_duration(out: &mut Vec<u8>, duration: Duration) {
+    put_varint(out, duration.as_secs());
+    put_varint(out, u64::from(duration.subsec_nanos()));
+}
+
+fn read_duration(reader: &mut Reader<'_>) -> Result<Duration, Malformed> {
+    let (seconds, nanos) = (reader.varint()?, reader.u32()?);
+    if nanos >= 1_000_000_000 {
+        return Err(reader.fault("more nanoseconds than a second has"));
+    }
+    Ok(Duration::new(seconds, nanos))
 }
 
 pub(crate) fn put_range(out: &mut Vec<u8>, range: TimeRange) {

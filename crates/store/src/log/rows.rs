@@ -46,7 +46,7 @@ pub(super) fn read_rows(reader: &mut Reader<'_>) -> Result<Rows, Malformed> {
         if fields.is_empty() || !fields.is_sorted_by(|one, next| one < next) {
             return Err(reader.fault("no set of fields"));
         }
-        rows.add_shape(fields);
+        rows.add_shape(&fields);
     }
     for _ in 0..reader.count(1)? {
         rows.add_text(reader.text()?);

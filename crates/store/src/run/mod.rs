@@ -48,7 +48,7 @@ pub(crate) use index::{Cursor, Entry};
 use roaring::RoaringBitmap;
 pub(crate) use writer::Writer;
 
-use crate::codec::{Malformed, Reader, put_length, put_varint};
+use crate::codec::{Malformed, Reader, put_varint};
 use crate::log::record::{put_range, read_range};
 use crate::schema::{DatabaseId, PolicyId};
 use crate::{Error, SeriesId, TimeRange};
@@ -69,8 +69,6 @@ pub(crate) struct Identity {
     pub(crate) rounds: (u64, u64),
     /// Its rows know of all deletions up to this number.
     pub(crate) deletes: u64,
-    /// The runs that it replaces.
-    pub(crate) replaces: Vec<u64>,
 }
 
 impl Identity {
@@ -82,8 +80,20 @@ impl Identity {
         put_varint(out, self.rounds.0);
         put_varint(out, self.rounds.1);
         put_varint(out, self.deletes);
-        put_length(out, self.replaces.len());
-        self.replaces.iter().for_each(|id| put_varint(out, *id));
+    }
+
+    /// What has its partition in common.
+    pub(crate) const fn place(&self) -> (DatabaseId, PolicyId, i64) {
+        (self.database, self.policy, self.partition.first)
+    }
+
+    /// Whether the rows of another one of its partition are in this one: rounds of a partition's runs
+    /// don't overlap but where one was made of others.
+    pub(crate) fn replaces(&self, other: &Self) -> bool {
+        let (first, last) = self.rounds;
+        first <= other.rounds.0
+            && other.rounds.1 <= last
+            && (self.rounds != other.rounds || self.id > other.id)
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -94,7 +104,6 @@ impl Identity {
             partition: read_range(reader)?,
             rounds: (reader.varint()?, reader.varint()?),
             deletes: reader.varint()?,
-            replaces: (0..reader.count(1)?).map(|_| reader.varint()).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -22,11 +22,21 @@ pub(crate) fn rows(
     measurement: &str,
     range: TimeRange,
 ) -> Vec<(u32, i64, String)> {
+    rows_of(snapshot, None, measurement, range)
+}
+
+/// All rows of a measurement's fields in a policy.
+pub(crate) fn rows_of(
+    snapshot: &Snapshot,
+    policy: Option<&str>,
+    measurement: &str,
+    range: TimeRange,
+) -> Vec<(u32, i64, String)> {
     let measurement = snapshot.measurement(measurement).unwrap();
-    let fields: Vec<_> = measurement.fields(None).unwrap().iter().map(|field| field.id).collect();
+    let fields: Vec<_> = measurement.fields(policy).unwrap().iter().map(|field| field.id).collect();
     let mut scan = snapshot
         .scan(&ScanRequest {
-            policy: None,
+            policy,
             series: measurement.series_all(),
             fields: &fields,
             range,
