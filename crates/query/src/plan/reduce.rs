@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use super::node::{BinaryOp, Call, LogicOp, Node};
-use super::time_literal::{TimeLiteralError, parse_time};
+use super::time_literal::parse_time;
 use crate::Zone;
 use crate::scalar_math;
 
@@ -93,10 +93,7 @@ impl Reducer<'_> {
     }
 
     fn time_of(&self, text: &str) -> Option<i128> {
-        match parse_time(text, self.zone) {
-            Ok(time) => Some(time),
-            Err(TimeLiteralError::NotATime | TimeLiteralError::Invalid) => None,
-        }
+        parse_time(text, self.zone).ok()
     }
 
     /// Instants and durations; integers beside one are durations, texts are instants.
