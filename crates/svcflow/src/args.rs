@@ -39,9 +39,37 @@ the system lets users make namespaces.")]
   svcflow agent --observe-only               change nothing: read connection tracking
   svcflow agent --config /etc/svcflow.toml   settings from a file; flags win over it")]
     Agent(AgentOptions),
+    /// Keep time series: a server with InfluxDB 1.x's HTTP interface
+    #[command(long_about = "Keep time series: a server with InfluxDB 1.x's HTTP interface.
+
+Whatever writes to InfluxDB or asks it (Telegraf, Grafana, influx, client libraries) can use it instead: line protocol
+to /write, InfluxQL to /query. The data stays in a folder.")]
+    #[command(after_long_help = "Examples:
+  svcflow server --data ./data               serve http://127.0.0.1:8086 from a folder
+  svcflow server --config /etc/svcflow.toml  settings from a file; flags win over it
+  svcflow query \"CREATE DATABASE telegraf\" make a database to write to")]
+    Server(ServerOptions),
+    /// Count this host's traffic and keep it: agent, collector and server in one process
+    #[command(after_long_help = "Examples:
+  sudo svcflow standalone                    agent on 127.0.0.1:4000, InfluxDB 1.x on 127.0.0.1:8086
+  sudo svcflow standalone --observe-only     change nothing: read connection tracking
+  svcflow query --db telegraf \"SHOW MEASUREMENTS\"
+
+The file given with --config holds a server's settings, those of the agent in a table [agent], and those of the
+collector, which may ask other agents, too, in a table [collector].")]
+    Standalone(StandaloneOptions),
+    /// Ask a server in InfluxQL, and print tables, JSON or CSV
+    #[command(after_long_help = "Examples:
+  svcflow query \"SHOW DATABASES\"
+  svcflow query --db telegraf \"SELECT last(BytesIn) FROM httpjson_svcstats GROUP BY ServiceIP\"
+  svcflow query --db telegraf --csv \"SELECT * FROM cpu WHERE time > now() - 1h\" > cpu.csv
+
+A user's secret is taken from the environment: SVCFLOW_SECRET=... svcflow query --user grafana ...")]
+    Query(QueryOptions),
     /// Check a configuration file
-    #[command(after_long_help = "Example:
-  svcflow config check /etc/svcflow.toml")]
+    #[command(after_long_help = "Examples:
+  svcflow config check /etc/svcflow.toml
+  svcflow config check --for server /etc/svcflow-server.toml")]
     Config {
         /// What to do with it
         #[command(subcommand)]
@@ -96,7 +124,90 @@ pub(crate) enum ConfigAction {
     Check {
         /// The file
         file: PathBuf,
+        /// What it configures
+        #[arg(long = "for", value_name = "WHAT", value_enum, default_value_t = ConfigOf::Agent)]
+        kind: ConfigOf,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConfigOf {
+    /// `svcflow agent`
+    Agent,
+    /// `svcflow server`
+    Server,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServerOptions {
+    /// Settings from a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Serve HTTP here [default: 127.0.0.1:8086]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Keep the data here [default: /var/lib/svcflow for root, else the user's data folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    /// Ask callers who they are: users, their secrets and rights from a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) users_file: Option<PathBuf>,
+    /// Allow listening beyond loopback without users or TLS
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StandaloneOptions {
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+    /// Serve the agent's HTTP here [default: 127.0.0.1:4000]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) agent_listen: Option<SocketAddr>,
+    /// Change nothing on the host: read connection tracking
+    #[arg(long)]
+    pub(crate) observe_only: bool,
+    /// End after this long
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) duration: Option<Duration>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct QueryOptions {
+    /// InfluxQL: one statement, or several with semicolons between them
+    pub(crate) query: String,
+    /// The database that is meant where the query names none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) db: Option<String>,
+    /// The retention policy that is meant where the query names none
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rp: Option<String>,
+    /// Times as numbers of ns, u, ms, s, m or h since 1970 instead of dates
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) epoch: Option<String>,
+    /// The server to ask
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8086",
+        env = "SVCFLOW_SERVER"
+    )]
+    pub(crate) url: String,
+    /// Believe an https server that this CA vouches for, instead of the host's CAs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Ask as this user, with the secret in SVCFLOW_SECRET
+    #[arg(long, value_name = "NAME", env = "SVCFLOW_USER")]
+    pub(crate) user: Option<String>,
+    /// Only from the environment: what stands on a command line, others can read
+    #[arg(long, hide = true, env = "SVCFLOW_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+    /// Print the server's JSON instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print CSV instead of tables
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -113,6 +224,9 @@ pub(crate) struct DemoOptions {
     /// Serve HTTP here [default: the first free port from 127.0.0.1:4000]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Keep the history here [default: demo, in the folder that `svcflow server` would use]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
     /// How to count: auto, nftables or conntrack
     #[arg(long, default_value_t)]
     pub(crate) source: Preference,
@@ -144,7 +258,7 @@ pub(crate) struct AgentOptions {
     /// Turn on nf_conntrack_acct and nf_conntrack_events where they are off
     #[arg(long)]
     pub(crate) enable_conntrack_accounting: bool,
-    /// Allow listening beyond loopback, without authentication
+    /// Allow listening beyond loopback without token or TLS
     #[arg(long)]
     pub(crate) insecure: bool,
     /// End after this long

@@ -14,9 +14,15 @@ use crate::shared::{EdgeView, Shared, Snapshot};
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, OPENMETRICS)], families(&shared) + "# EOF\n")
+}
+
+/// An agent's metrics without the closing `# EOF`, so that others may follow.
+#[must_use]
+pub fn families(shared: &Shared) -> String {
     let samples_kept = shared.read(|published| published.ring.samples());
     let healthy = shared.health().reason.is_none();
-    ([(CONTENT_TYPE, OPENMETRICS)], text(&shared.snapshot(), samples_kept, healthy))
+    text(&shared.snapshot(), samples_kept, healthy)
 }
 
 fn text(snapshot: &Snapshot, samples_kept: usize, healthy: bool) -> String {
@@ -25,7 +31,6 @@ fn text(snapshot: &Snapshot, samples_kept: usize, healthy: bool) -> String {
     marks(&mut text, snapshot);
     losses(&mut text, snapshot);
     own(&mut text, snapshot, samples_kept, healthy);
-    text.out.push_str("# EOF\n");
     text.out
 }
 

@@ -1,6 +1,7 @@
 //! `svcflow demo`: a small container network, an agent in its node, and a view of who talks to whom.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,11 +9,14 @@ use serde_json::json;
 use svcflow_agent::{AgentHandle, BoxError, Config, Options, kernel_source, start_with};
 use svcflow_lab::{Lab, Lifetime, Plan, Target, Topology, Transfer};
 use svcflow_model::{EdgeRow, Losses, Protocol};
+use svcflow_server::default_data;
 use svcflow_source::TrafficSource;
 
-use super::serving::{Listen, Serving};
+use super::history::History;
+use super::serving::Listen;
 use crate::args::{AgentArgs, DemoOptions, EdgesArgs, SortBy};
 use crate::exit::CliError;
+use crate::settings::ServerFile;
 use crate::{output, top};
 
 /// The demo looks often, so that a newcomer needn't wait.
@@ -21,38 +25,57 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const NO_LOOKS: Duration = Duration::from_secs(3_600);
 
 pub(crate) fn run(options: &DemoOptions) -> Result<(), CliError> {
-    // First, while there is one thread: a process with several can't enter a user namespace.
+    // Asked before the namespace, where everybody is root.
+    let data = options.data.clone().unwrap_or_else(|| default_data().join("demo"));
+    // Early, while there is one thread: a process with several can't enter a user namespace.
     svcflow_lab::enter()?;
     let lab = Arc::new(Lab::build(Topology::demo())?);
-    if options.once { once(&lab, options) } else { live(&lab, options) }
+    if options.once { once(&lab, options) } else { live(&lab, options, data) }
 }
 
-fn live(lab: &Arc<Lab>, options: &DemoOptions) -> Result<(), CliError> {
+fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliError> {
     let agent = agent(lab, options, INTERVAL)?;
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
     let listen = options.listen.map_or(Listen::From(usual), Listen::At);
-    let serving = Serving::start(&agent, &listen)?;
+    let mut history = History::start(kept_in(data), &listen, Some(agent.shared()))?;
     super::agent::say_what_is_seen(&agent.shared().snapshot());
-    output::say(&format!("serving {} (try {0}/api/v1/edges, {0}/metrics)", serving.url()));
+    output::say(&format!("serving {} (try {0}/api/v1/edges, {0}/metrics)", history.url()));
+    output::say(&format!(
+        "history: svcflow query --url {} --db telegraf \"SELECT last(BytesIn) FROM httpjson_svcstats GROUP BY ServiceIP\"",
+        history.url()
+    ));
     let traffic = lab.background()?;
     let until = options.duration.map(|duration| Instant::now() + duration);
-    let source = AgentArgs { agent: serving.url() };
+    let source = AgentArgs { agent: history.url() };
     let seen = if output::is_terminal() && !options.json {
         top::run(&source, until)
     } else {
-        watch(source, options, &serving, until)
+        watch(source, options, &mut history, until)
     };
     drop(traffic);
-    drop(serving);
+    let finished = history.finish();
     agent.shutdown();
-    seen
+    seen.and(finished)
+}
+
+/// What the demo's server is: it asks the demo's agent as often as that looks.
+fn kept_in(data: PathBuf) -> ServerFile {
+    ServerFile {
+        server: svcflow_server::Config { data, ..Default::default() },
+        collector: Some(svcflow_collector::config::Config {
+            interval: INTERVAL,
+            timeout: INTERVAL,
+            ..Default::default()
+        }),
+        agent: None,
+    }
 }
 
 /// A table (or a line of JSON) an interval, for those without a terminal.
 fn watch(
     agent: AgentArgs,
     options: &DemoOptions,
-    serving: &Serving,
+    history: &mut History,
     until: Option<Instant>,
 ) -> Result<(), CliError> {
     let edges = EdgesArgs {
@@ -68,7 +91,7 @@ fn watch(
     std::thread::scope(|scope| {
         let printing = scope.spawn(|| super::edges::until(&edges, until));
         if until.is_none() {
-            serving.wait(None)?;
+            history.wait(None)?;
             return Ok(());
         }
         printing.join().unwrap_or(Ok(()))

@@ -1,8 +1,13 @@
 //! The commands, one a file; `top` has a folder of its own.
 
 pub(crate) mod agent;
+mod collecting;
 pub(crate) mod demo;
 pub(crate) mod edges;
+mod elsewhere;
+mod history;
 pub(crate) mod install;
+pub(crate) mod query;
+pub(crate) mod server;
 mod serving;
 pub(crate) mod trace;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use svcflow_agent::{AgentHandle, bind, router, serve};
+use svcflow_agent::{AgentHandle, Protection, bind, router, serve};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -19,6 +19,7 @@ const PORTS_TRIED: u16 = 100;
 /// HTTP on its own runtime; ends when dropped.
 pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
+    scheme: &'static str,
     // Before the runtime: serving ends, then its threads do.
     _stop: oneshot::Sender<()>,
     _runtime: Runtime,
@@ -34,23 +35,28 @@ pub(crate) enum Listen {
 
 impl Serving {
     /// Serves an agent beside the calling thread.
-    pub(crate) fn start(agent: &AgentHandle, listen: &Listen) -> Result<Self, CliError> {
+    pub(crate) fn start(
+        agent: &AgentHandle,
+        listen: &Listen,
+        protection: Protection,
+    ) -> Result<Self, CliError> {
         let runtime = runtime()?;
         let listener = runtime.block_on(listener(listen))?;
         let address = listener.local_addr().map_err(CliError::Start)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let routes = router(agent.shared());
+        let scheme = protection.scheme();
         runtime.spawn(async move {
             let done = async { drop(stopped.await) };
-            if let Err(error) = serve(listener, routes, done).await {
+            if let Err(error) = serve(listener, routes, &protection, done).await {
                 tracing::error!("{error}");
             }
         });
-        Ok(Self { address, _stop: stop, _runtime: runtime })
+        Ok(Self { address, scheme, _stop: stop, _runtime: runtime })
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Waits for an interrupt, a termination, or the end of `duration`.
@@ -76,12 +82,17 @@ pub(crate) fn interrupt_flag() -> Result<(Arc<AtomicBool>, Runtime), CliError> {
     Ok((flag, runtime))
 }
 
-fn runtime() -> Result<Runtime, CliError> {
+/// A thread for each core: connections, not computation.
+pub(crate) fn server_runtime() -> Result<Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Start)
+}
+
+pub(crate) fn runtime() -> Result<Runtime, CliError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build().map_err(CliError::Start)
 }
 
-async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
+pub(crate) async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
     let (mut address, tries) = match listen {
         Listen::At(address) => (*address, 1),
         Listen::From(address) => (*address, PORTS_TRIED),
@@ -98,7 +109,7 @@ async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
         .map_or_else(|| CliError::Start(std::io::ErrorKind::AddrInUse.into()), CliError::from))
 }
 
-fn signal() -> impl Future<Output = Result<(), CliError>> {
+pub(crate) fn signal() -> impl Future<Output = Result<(), CliError>> {
     use tokio::signal::unix::{SignalKind, signal};
     async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Start)?;
