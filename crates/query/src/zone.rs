@@ -42,9 +42,12 @@ impl Zone {
 
 /// Writes an instant as RFC 3339, with as many digits of the second as it needs.
 pub fn write_time(out: &mut Vec<u8>, instant: i64, zone: Option<&Zone>) {
-    let offset = zone.map_or(0, |zone| zone.offset(instant));
-    // In 128 bits: the first and the last representable hours have local times beyond 64.
-    let local = i128::from(instant) + i128::from(offset);
+    write_instant(out, i128::from(instant), zone.map_or(0, |zone| zone.offset(instant)));
+}
+
+/// Writes an instant, which may lie beyond what can be stored. The offset is in nanoseconds.
+pub(crate) fn write_instant(out: &mut Vec<u8>, instant: i128, offset: i64) {
+    let local = instant + i128::from(offset);
     let second = i64::try_from(local.div_euclid(i128::from(SECOND))).unwrap_or_default();
     let nanos = u32::try_from(local.rem_euclid(i128::from(SECOND))).unwrap_or_default();
     let (year, month, day) = civil_date(second.div_euclid(86_400));

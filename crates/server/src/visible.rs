@@ -23,8 +23,8 @@ impl ResultSink for Visible<'_> {
             return if frame.rows.is_empty() { self.sink.frame(frame) } else { Ok(()) };
         };
         let sees = |name: &str| self.user.may_read(name) || self.user.may_write(name);
-        let names = names.get(frame.rows.clone()).unwrap_or_default();
-        let seen: Vec<_> = names.iter().filter(|name| sees(name)).cloned().collect();
+        let shown = names.get(frame.rows.clone()).unwrap_or_default();
+        let seen: Vec<_> = shown.iter().filter(|name| sees(name)).cloned().collect();
         let rows = 0..seen.len();
         let values = [Column { values: Values::String(seen), validity: Validity::All }];
         self.sink.frame(&SeriesFrame { values: &values, rows, ..frame.clone() })

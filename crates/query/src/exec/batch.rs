@@ -1,14 +1,15 @@
 //! Rows of many series, one after the other in the same columns.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use svcflow_store::{Order, TimeRange};
+use svcflow_store::{Block, Order, SeriesId, TimeRange};
 
 use super::budget::Held;
 use super::node::Query;
 use super::outputs::put_out;
 use super::rows::Rows;
-use super::scan::{Flow, Leaf, SeriesRows};
+use super::scan::{Consumer, Flow, Leaf, ReadAs, SeriesRows};
 use crate::plan::{Kind, Level};
 use crate::{Column, QueryError, Validity, Values};
 
@@ -53,21 +54,10 @@ impl Query<'_> {
         let level = leaf.level;
         groups.sort_unstable();
         let series: Vec<u32> = groups.iter().map(|one| one.series).collect();
-        let mut rows = Rows { columns: empty(leaf, columns), ..Rows::default() };
-        let mut spans: Vec<(u32, Range<usize>)> = Vec::new();
-        let (most, order) = (most(level), order(level));
-        let bytes = 8 + 9 * columns.len();
-        leaf.scan(&series, self.clip(range), order, self.budget, &mut |block: &mut SeriesRows| {
-            if spans.last().is_none_or(|(series, _)| *series != block.series) {
-                spans.push((block.series, rows.times.len()..rows.times.len()));
-            }
-            let Some((_, span)) = spans.last_mut() else { return Ok(Flow::NextSeries) };
-            let count = block.times.len().min(most - span.len());
-            append(&mut rows, block, columns, count, level.ascending);
-            span.end += count;
-            held.add(count * bytes)?;
-            Ok(if span.len() >= most { Flow::NextSeries } else { Flow::More })
-        })?;
+        let mut appended = Appended::new(leaf, columns, held);
+        let order = if level.ascending { Order::Ascending } else { Order::Descending };
+        leaf.scan(&series, self.clip(range), order, self.budget, &mut appended)?;
+        let Appended { mut rows, spans, .. } = appended;
         let offset = usize::try_from(level.offset).unwrap_or(usize::MAX);
         let mut at = groups.iter().peekable();
         let mut kept = Vec::with_capacity(spans.len());
@@ -96,34 +86,179 @@ fn most(level: &Level) -> usize {
     }
 }
 
-const fn order(level: &Level) -> Order {
-    if level.ascending { Order::Ascending } else { Order::Descending }
+/// Where a column comes from.
+enum Source<'a> {
+    /// This one of the fields that are read.
+    Field(usize),
+    /// A tag; its value in the series at hand.
+    Tag(&'a str, Arc<str>),
+    Nothing(Kind),
 }
 
-fn empty(leaf: &Leaf<'_>, columns: &[usize]) -> Vec<Column> {
-    let kind = |at: &usize| leaf.level.inputs.get(*at).and_then(|input| input.kind);
-    columns.iter().map(|at| Column::empty(kind(at).unwrap_or(Kind::String))).collect()
+/// Rows of series, one after the other.
+struct Appended<'p, 'h> {
+    leaf: &'p Leaf<'p>,
+    columns: &'p [usize],
+    sources: Vec<Source<'p>>,
+    /// Which of them are tags, in the order of their names.
+    tags: Vec<usize>,
+    rows: Rows,
+    /// The series and their rows.
+    spans: Vec<(u32, Range<usize>)>,
+    /// How many rows of each series are wanted.
+    most: usize,
+    held: &'p mut Held<'h>,
 }
 
-/// Adds the first rows of a block, or its last ones backwards.
-fn append(rows: &mut Rows, block: &SeriesRows, columns: &[usize], count: usize, ascending: bool) {
-    let all = block.times.len();
-    let range = if ascending { 0..count } else { all - count..all };
-    let times = block.times.get(range.clone()).unwrap_or_default();
-    if ascending {
-        rows.times.extend_from_slice(times);
-    } else {
-        rows.times.extend(times.iter().rev());
+impl<'p, 'h> Appended<'p, 'h> {
+    fn new(leaf: &'p Leaf<'p>, columns: &'p [usize], held: &'p mut Held<'h>) -> Self {
+        let input = |at: &usize| leaf.level.inputs.get(*at);
+        let source = |at: &usize| match (leaf.read_as(*at), input(at)) {
+            (Some(ReadAs::Field(field, _)), _) => Source::Field(*field),
+            (Some(ReadAs::Tag), Some(input)) => Source::Tag(&input.name, Arc::default()),
+            (Some(ReadAs::Nothing(kind)), _) => Source::Nothing(*kind),
+            _ => Source::Nothing(Kind::Float),
+        };
+        let kind = |at: &usize| input(at).and_then(|input| input.kind).unwrap_or(Kind::String);
+        let empty = columns.iter().map(|at| Column::empty(kind(at))).collect();
+        let sources: Vec<Source<'_>> = columns.iter().map(source).collect();
+        let tag = |(at, source): (usize, &Source<'p>)| match source {
+            Source::Tag(name, _) => Some((*name, at)),
+            _ => None,
+        };
+        let mut tags: Vec<(&str, usize)> = sources.iter().enumerate().filter_map(tag).collect();
+        tags.sort_unstable();
+        Self {
+            leaf,
+            columns,
+            tags: tags.into_iter().map(|(_, at)| at).collect(),
+            sources,
+            rows: Rows { columns: empty, ..Rows::default() },
+            spans: Vec::new(),
+            most: most(leaf.level),
+            held,
+        }
     }
-    for (at, column) in columns.iter().zip(&mut rows.columns) {
-        match block.columns.get(*at) {
-            Some(from) if ascending => column.extend(from, range.clone()),
-            Some(from) => {
-                let mut from = from.slice(range.clone());
-                from.reverse();
-                column.append(from);
+
+    /// How many more rows of the series are wanted. Says whether it is a new one.
+    fn room(&mut self, series: u32) -> (usize, bool) {
+        let new = self.spans.last().is_none_or(|(known, _)| *known != series);
+        if new {
+            self.spans.push((series, self.rows.times.len()..self.rows.times.len()));
+        }
+        (self.most - self.spans.last().map_or(0, |(_, span)| span.len()), new)
+    }
+
+    /// Appends times of a block: which of its rows, and whether more are wanted.
+    fn times(&mut self, times: &[i64], room: usize) -> Result<(Range<usize>, Flow), QueryError> {
+        let count = times.len().min(room);
+        let range = match self.leaf.level.ascending {
+            true => 0..count,
+            false => times.len() - count..times.len(),
+        };
+        let those = times.get(range.clone()).unwrap_or_default();
+        match self.leaf.level.ascending {
+            true => self.rows.times.extend_from_slice(those),
+            false => self.rows.times.extend(those.iter().rev()),
+        }
+        if let Some((_, span)) = self.spans.last_mut() {
+            span.end += count;
+        }
+        self.held.add(count * (8 + 9 * self.columns.len()))?;
+        Ok((range, if count < room { Flow::More } else { Flow::NextSeries }))
+    }
+
+    fn read_tags(&mut self, series: u32) {
+        let mut tags = self.leaf.table.measurement.tags(SeriesId::new(series)).peekable();
+        for at in &self.tags {
+            if let Some(Source::Tag(name, value)) = self.sources.get_mut(*at) {
+                while tags.next_if(|(known, _)| known < name).is_some() {}
+                let now = tags.peek().filter(|(known, _)| known == name).map_or("", |tag| tag.1);
+                if **value != *now {
+                    *value = Arc::from(now);
+                }
             }
-            None => column.append(Column::nulls(Kind::Float, count)),
+        }
+    }
+}
+
+impl Consumer for Appended<'_, '_> {
+    fn block(&mut self, series: u32, block: &Block) -> Result<Option<Flow>, QueryError> {
+        let (room, new) = self.room(series);
+        if new {
+            self.read_tags(series);
+        }
+        let (range, flow) = self.times(&block.times, room)?;
+        let backwards = !self.leaf.level.ascending;
+        for (source, column) in self.sources.iter().zip(&mut self.rows.columns) {
+            match source {
+                Source::Field(at) => {
+                    if let Some(stored) = block.columns.get(*at) {
+                        extend(column, stored, range.clone(), backwards);
+                    }
+                }
+                Source::Tag(_, value) => column.extend_same(value, range.len()),
+                Source::Nothing(kind) => column.append(Column::nulls(*kind, range.len())),
+            }
+        }
+        Ok(Some(flow))
+    }
+
+    fn rows(&mut self, rows: &mut SeriesRows) -> Result<Flow, QueryError> {
+        let (room, _) = self.room(rows.series);
+        let (range, flow) = self.times(&rows.times, room)?;
+        for (at, column) in self.columns.iter().zip(&mut self.rows.columns) {
+            let Some(from) = rows.columns.get(*at) else { continue };
+            let mut from = from.slice(range.clone());
+            if !self.leaf.level.ascending {
+                from.reverse();
+            }
+            column.append(from);
+        }
+        Ok(flow)
+    }
+}
+
+/// Adds rows of a stored column.
+fn extend(
+    column: &mut Column,
+    stored: &svcflow_store::Column,
+    range: Range<usize>,
+    backwards: bool,
+) {
+    use svcflow_store::Values as Stored;
+    fn add<T: Clone>(all: &mut Vec<T>, more: &[T], range: Range<usize>) -> bool {
+        all.extend_from_slice(more.get(range).unwrap_or_default());
+        true
+    }
+    let simple = !backwards
+        && column.validity == Validity::All
+        && matches!(stored.validity, svcflow_store::Validity::All);
+    let added = simple
+        && match (&mut column.values, &stored.values) {
+            (Values::Float(all), Stored::Float(more)) => add(all, more, range.clone()),
+            (Values::Integer(all), Stored::Integer(more)) => add(all, more, range.clone()),
+            (Values::Boolean(all), Stored::Boolean(more)) => add(all, more, range.clone()),
+            (Values::String(all), Stored::String(more)) => add(all, more, range.clone()),
+            _ => false,
+        };
+    if !added {
+        let mut those = super::scan::convert(stored.clone()).slice(range);
+        if backwards {
+            those.reverse();
+        }
+        column.append(those);
+    }
+}
+
+impl Column {
+    /// Adds rows of one text; the empty one is none.
+    fn extend_same(&mut self, text: &Arc<str>, rows: usize) {
+        match &mut self.values {
+            Values::String(all) if self.validity == Validity::All && !text.is_empty() => {
+                all.extend(std::iter::repeat_n(text, rows).cloned());
+            }
+            _ => self.append(Self::same(text, rows)),
         }
     }
 }
@@ -137,28 +272,4 @@ fn numbers(groups: &[(usize, Range<usize>)], rows: usize) -> Vec<u32> {
         }
     }
     numbers
-}
-
-impl Column {
-    /// Adds some of the other's rows.
-    fn extend(&mut self, other: &Self, range: Range<usize>) {
-        if self.validity == Validity::All && other.validity == Validity::All {
-            match (&mut self.values, &other.values) {
-                (Values::Float(all), Values::Float(more)) => {
-                    return all.extend_from_slice(more.get(range).unwrap_or_default());
-                }
-                (Values::Integer(all), Values::Integer(more)) => {
-                    return all.extend_from_slice(more.get(range).unwrap_or_default());
-                }
-                (Values::String(all), Values::String(more)) => {
-                    return all.extend_from_slice(more.get(range).unwrap_or_default());
-                }
-                (Values::String(all), Values::Same(text, _)) => {
-                    return all.extend(std::iter::repeat_n(text, range.len()).cloned());
-                }
-                _ => {}
-            }
-        }
-        self.append(other.slice(range));
-    }
 }

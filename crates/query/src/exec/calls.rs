@@ -149,7 +149,11 @@ impl Query<'_> {
         held.add(points.bytes())?;
         for function in &call.transforms {
             let kind = points.column.values.kind();
-            points = transform(function, points, level.ascending)
+            let charge = &mut |count| {
+                self.budget.go_on()?;
+                self.budget.buckets(count)
+            };
+            points = transform(function, points, level.ascending, charge)?
                 .ok_or_else(|| unsupported(transform_name(function), kind))?;
         }
         if level.limit > 0 || level.offset > 0 {

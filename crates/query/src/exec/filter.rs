@@ -20,6 +20,11 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
+    /// Whether nothing must be asked of any rows.
+    pub(crate) const fn asks_nothing(&self) -> bool {
+        self.asked.is_empty()
+    }
+
     /// What must be asked of this series' rows.
     pub(crate) fn condition(&self, series: u32) -> Option<&Eval> {
         self.asked.iter().find(|(those, _)| those.contains(series)).map(|(_, eval)| eval)

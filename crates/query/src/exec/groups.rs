@@ -165,41 +165,39 @@ fn group_place(place: &Place<'_>, by: &[Arc<str>]) -> (Vec<u32>, Vec<Range<usize
         let all = 0..ids.len();
         return (ids, vec![all]);
     }
-    let keys = ranks(place, &ids, by);
-    let mut order: Vec<(Rank, u32)> = keys.into_iter().zip(ids).collect();
+    match ranks(place, &ids, by) {
+        Some(ranks) => together(ranks, ids),
+        None => together(ids.iter().map(|id| tags_of(place.table, *id, by)).collect(), ids),
+    }
+}
+
+/// Puts series with the same key together: the series by their keys, and where each key's are.
+fn together<K: Ord>(keys: Vec<K>, ids: Vec<u32>) -> (Vec<u32>, Vec<Range<usize>>) {
+    let mut order: Vec<(K, u32)> = keys.into_iter().zip(ids).collect();
     order.sort_unstable();
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    let mut before: Option<&Rank> = None;
-    for (at, (rank, _)) in order.iter().enumerate() {
+    let mut before: Option<&K> = None;
+    for (at, (key, _)) in order.iter().enumerate() {
         match ranges.last_mut() {
-            Some(range) if before == Some(rank) => range.end = at + 1,
+            Some(range) if before == Some(key) => range.end = at + 1,
             _ => ranges.push(at..at + 1),
         }
-        before = Some(rank);
+        before = Some(key);
     }
     (order.into_iter().map(|(_, id)| id).collect(), ranges)
 }
 
-/// Where series stand by their tags, in the order of these. Numbers where they fit, since these compare
-/// faster than texts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Packed(u128),
-    Texts(Vec<String>),
-}
-
-fn ranks(place: &Place<'_>, ids: &[u32], by: &[Arc<str>]) -> Vec<Rank> {
+/// Where series stand by their tags, in the order of these, as numbers, since these compare faster than texts.
+/// `None` where that doesn't fit, or doesn't pay.
+fn ranks(place: &Place<'_>, ids: &[u32], by: &[Arc<str>]) -> Option<Vec<u128>> {
     let measurement = &place.table.measurement;
-    let texts = || -> Vec<Rank> {
-        ids.iter().map(|id| Rank::Texts(tags_of(place.table, *id, by))).collect()
-    };
     // Numbering the values of a tag looks at all of them, which doesn't pay for a few series.
     if ids.len() < 64
         && ids.len() * 8 < usize::try_from(measurement.series_all().len()).unwrap_or(0)
     {
-        return texts();
+        return None;
     }
-    let (Some(least), Some(most)) = (ids.first(), ids.last()) else { return Vec::new() };
+    let (least, most) = (ids.first()?, ids.last()?);
     let mut place_of = vec![u32::MAX; (most - least) as usize + 1];
     for (at, id) in (0_u32..).zip(ids) {
         if let Some(place) = place_of.get_mut((id - least) as usize) {
@@ -214,17 +212,23 @@ fn ranks(place: &Place<'_>, ids: &[u32], by: &[Arc<str>]) -> Vec<Rank> {
         let width = u128::BITS - (values.len() as u128).leading_zeros();
         bits += width;
         if bits > u128::BITS {
-            return texts();
+            return None;
         }
         packed.iter_mut().for_each(|rank| *rank <<= width);
         for (number, those) in (1_u128..).zip(values) {
-            for id in those.range(*least..=*most) {
+            let mut put = |id: u32| {
                 let place = place_of.get((id - least) as usize).copied().unwrap_or(u32::MAX);
                 if let Some(rank) = packed.get_mut(place as usize) {
                     *rank |= number;
                 }
+            };
+            // Getting to a place in a bitmap takes longer than going through a short one.
+            if those.len() < 16 {
+                those.iter().filter(|id| (least..=most).contains(&id)).for_each(put);
+            } else {
+                those.range(*least..=*most).for_each(&mut put);
             }
         }
     }
-    packed.into_iter().map(Rank::Packed).collect()
+    Some(packed)
 }

@@ -70,24 +70,23 @@ impl<'a> Query<'a> {
         TimeRange { first: range.first.max(self.read.first), last: range.last.min(self.read.last) }
     }
 
-    /// The measurement and the tags of a group, with their keys.
-    pub(crate) fn tags(&self, group: &Group) -> (&str, Vec<(&str, &str)>) {
+    /// The measurement of a group; its tags, with their keys, go into `all`.
+    pub(crate) fn tags<'s>(&'s self, group: &Group, all: &mut Vec<(&'s str, &'s str)>) -> &'s str {
+        all.clear();
         let members = group.members().next();
         let found = members.and_then(|members| {
             let leaf = self.leaves.get(members.leaf)?;
             let series = self.groups.series.get(members.leaf)?.get(members.range.start)?;
             Some((leaf, SeriesId::new(*series)))
         });
-        let Some((leaf, series)) = found else { return ("", Vec::new()) };
-        let keys = &self.root.level.dimensions;
+        let Some((leaf, series)) = found else { return "" };
         let mut tags = leaf.table.measurement.tags(series).peekable();
-        let mut all = Vec::with_capacity(keys.len());
-        for key in keys.iter() {
+        for key in self.root.level.dimensions.iter() {
             while tags.next_if(|(known, _)| *known < &**key).is_some() {}
             let value = tags.next_if(|(known, _)| *known == &**key);
             all.push((&**key, value.map_or("", |(_, value)| value)));
         }
-        (&leaf.table.table.name, all)
+        &leaf.table.table.name
     }
 }
 

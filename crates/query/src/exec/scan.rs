@@ -27,11 +27,13 @@ pub(crate) struct Leaf<'a> {
     fields: Vec<FieldId>,
     /// Which columns make a row: without a value for one of them it isn't there.
     driving: Vec<usize>,
+    /// Whether rows can be taken as they are stored.
+    as_stored: bool,
 }
 
 /// Where a level's input comes from.
 #[derive(Clone, Debug)]
-enum ReadAs {
+pub(super) enum ReadAs {
     /// This one of the fields that are read, made this type.
     Field(usize, Option<Kind>),
     Tag,
@@ -56,6 +58,12 @@ pub(crate) trait Consumer {
         _chunk: &Chunk,
     ) -> Result<bool, QueryError> {
         Ok(false)
+    }
+
+    /// Takes rows as they are stored, if that will do: where all of the fields that are read make rows, each as
+    /// it is, and nothing is asked of the rows.
+    fn block(&mut self, _series: u32, _block: &Block) -> Result<Option<Flow>, QueryError> {
+        Ok(None)
     }
 
     /// Takes rows. Series come by their ids; blocks, and so the rows of a series, in the order asked for;
@@ -91,8 +99,18 @@ impl<'a> Leaf<'a> {
             Body::Calls { calls, .. } => calls.iter().map(|call| call.input).collect(),
         };
         let is_field = |at: &usize| matches!(columns.get(*at), Some(ReadAs::Field(..)));
-        let driving = wanted.into_iter().filter(is_field).collect();
-        Self { index, table, level, selection, columns, fields, driving }
+        let driving: Vec<usize> = wanted.into_iter().filter(is_field).collect();
+        let as_it_is = |(at, column): (usize, &ReadAs)| match column {
+            ReadAs::Field(_, kind) => kind.is_none() && driving.contains(&at),
+            _ => true,
+        };
+        let as_stored = selection.asks_nothing() && columns.iter().enumerate().all(as_it_is);
+        Self { index, table, level, selection, columns, fields, driving, as_stored }
+    }
+
+    /// Where an input comes from.
+    pub(super) fn read_as(&self, input: usize) -> Option<&ReadAs> {
+        self.columns.get(input)
     }
 
     /// The number of the field that an input is read from as it is, among those that are read.
@@ -131,6 +149,17 @@ impl<'a> Leaf<'a> {
                 }
                 chunk.decode(&mut block).map_err(store_error)?;
                 budget.rows(block.rows())?;
+                if block.rows() == 0 {
+                    continue;
+                }
+                if self.as_stored
+                    && let Some(flow) = consumer.block(series.get(), &block)?
+                {
+                    match flow {
+                        Flow::More => continue,
+                        Flow::NextSeries => break,
+                    }
+                }
                 self.fill(&mut rows, &mut block);
                 if rows.times.is_empty() {
                     continue;
@@ -274,7 +303,7 @@ fn take_or_clone(
     taken.unwrap_or_else(|| Column::nulls(Kind::Float, rows))
 }
 
-fn convert(column: store::Column) -> Column {
+pub(super) fn convert(column: store::Column) -> Column {
     let values = match column.values {
         store::Values::Float(values) => Values::Float(values),
         store::Values::Integer(values) => Values::Integer(values),

@@ -31,7 +31,7 @@ pub(crate) fn select(
         .collect();
     let seed = u64::from_ne_bytes(session.now.to_ne_bytes()) ^ 0x9e37_79b9_7f4a_7c15;
     let query = Query::new(&plan.level, &tables.tables, budget, seed)?;
-    let output = Output { query: &query, names, sink, before: None };
+    let output = Output { query: &query, names, sink, before: None, tags: Vec::new() };
     output.run()
 }
 
@@ -42,6 +42,8 @@ struct Output<'q, 's> {
     sink: &'s mut dyn ResultSink,
     /// The group whose rows were put out last.
     before: Option<usize>,
+    /// Those of the group at hand; kept for its memory.
+    tags: Vec<(&'q str, &'q str)>,
 }
 
 impl<'q> Output<'q, '_> {
@@ -95,10 +97,10 @@ impl<'q> Output<'q, '_> {
             let Some(group) = self.query.groups.groups.get(*at).filter(|_| !rows.is_empty()) else {
                 continue;
             };
-            let (name, tags) = self.query.tags(group);
+            let name = self.query.tags(group, &mut self.tags);
             let frame = SeriesFrame {
                 name,
-                tags: &tags,
+                tags: &self.tags,
                 columns: &self.names,
                 values: &batch.columns,
                 rows: rows.clone(),

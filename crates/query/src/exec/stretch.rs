@@ -13,8 +13,8 @@ pub(super) fn stretches(chunks: &[(TimeRange, usize)], most: usize) -> Vec<TimeR
     let cells = Cells::new(first, last);
     let mut stretches = Vec::new();
     let (mut begin, mut rows) = (i128::from(first), 0.0);
-    // Sums of parts are a little off.
-    let most = number(most.max(1)) + 1e-6;
+    // Half a row, since shares of rows are added up.
+    let most = number(most.max(1)) + 0.5;
     let mut end = |begin: &mut i128, last: i128| {
         if let (Ok(first), Ok(last)) = (i64::try_from(*begin), i64::try_from(last))
             && first <= last

@@ -9,6 +9,7 @@ pub(crate) mod go_heap;
 mod go_sort;
 pub(crate) mod holt_winters;
 pub(crate) mod integral;
+mod nelder_mead;
 pub(crate) mod points;
 pub(crate) mod runs;
 mod slices;

@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(median_float(&mut items(&[(0, 3.0), (1, 2.0)])), 2.5);
         assert_eq!(
             median_integer(&mut items(&[(0, i64::MAX), (1, i64::MIN)])),
-            -(2.0_f64.powi(63)) - 0.5
+            -(2_f64.powi(63)) - 0.5
         );
     }
 

@@ -1,30 +1,43 @@
 //! Functions that go along values in the order of time.
 
 use super::columns::integer_to_float;
+use super::holt_winters::Charge;
 use super::points::Points;
 use crate::plan::Transform;
-use crate::{Column, Values};
+use crate::{Column, QueryError, Values};
 
 /// Values with the rows that they came of.
 type Along<T> = Vec<(u32, T)>;
 
 /// Goes along the points that have values, series by series; what comes of it is in the order of the points
 /// that it came of. `None` where there is no such function of that type.
-pub(crate) fn transform(function: &Transform, points: Points, ascending: bool) -> Option<Points> {
+pub(crate) fn transform(
+    function: &Transform,
+    points: Points,
+    ascending: bool,
+    charge: Charge<'_>,
+) -> Result<Option<Points>, QueryError> {
     let points = points.valid();
-    if let Transform::HoltWinters { .. } = function {
-        return super::holt_winters::forecast(function, &points);
+    match function {
+        Transform::HoltWinters { forecast } => {
+            super::holt_winters::forecast(forecast, &points, ascending, charge)
+        }
+        other => Ok(step(other, &points, ascending)),
     }
+}
+
+/// What each value comes to with those before it.
+fn step(function: &Transform, points: &Points, ascending: bool) -> Option<Points> {
     let times = &points.times;
     let (rows, values) = match (function, &points.column.values) {
         (Transform::Elapsed { unit }, _) => {
-            along(&points, |rows| elapsed(rows, times, *unit), Values::Integer)
+            along(points, |rows| elapsed(rows, times, *unit), Values::Integer)
         }
         (Transform::Derivative { unit, non_negative }, Values::Float(values)) => {
             let diff = |a: usize, b: usize| Some(values.get(b)? - values.get(a)?);
             let each =
                 |rows: &[u32]| derivative(rows, times, *unit, *non_negative, ascending, diff);
-            along(&points, each, Values::Float)
+            along(points, each, Values::Float)
         }
         (Transform::Derivative { unit, non_negative }, Values::Integer(values)) => {
             let diff = |a: usize, b: usize| {
@@ -32,37 +45,37 @@ pub(crate) fn transform(function: &Transform, points: Points, ascending: bool) -
             };
             let each =
                 |rows: &[u32]| derivative(rows, times, *unit, *non_negative, ascending, diff);
-            along(&points, each, Values::Float)
+            along(points, each, Values::Float)
         }
         (Transform::Difference { non_negative }, Values::Float(values)) => {
             let diff = |a: usize, b: usize| Some(values.get(b)? - values.get(a)?);
             let keep = |it: &f64| !non_negative || *it >= 0.0 || it.is_nan();
-            along(&points, |rows| difference(rows, times, diff, keep), Values::Float)
+            along(points, |rows| difference(rows, times, diff, keep), Values::Float)
         }
         (Transform::Difference { non_negative }, Values::Integer(values)) => {
             let diff = |a: usize, b: usize| Some(values.get(b)?.wrapping_sub(*values.get(a)?));
             let keep = |it: &i64| !non_negative || *it >= 0;
-            along(&points, |rows| difference(rows, times, diff, keep), Values::Integer)
+            along(points, |rows| difference(rows, times, diff, keep), Values::Integer)
         }
         (Transform::CumulativeSum, Values::Float(values)) => {
             let add = |a: f64, b: &f64| a + b;
-            along(&points, |rows| cumulative(rows, values, 0.0, add), Values::Float)
+            along(points, |rows| cumulative(rows, values, 0.0, add), Values::Float)
         }
         (Transform::CumulativeSum, Values::Integer(values)) => {
             let add = |a: i64, b: &i64| a.wrapping_add(*b);
-            along(&points, |rows| cumulative(rows, values, 0, add), Values::Integer)
+            along(points, |rows| cumulative(rows, values, 0, add), Values::Integer)
         }
         (Transform::MovingAverage { window }, Values::Float(values)) => {
             let step = |sum: f64, new: &f64, old: Option<&f64>| sum - old.unwrap_or(&0.0) + new;
             let each = |rows: &[u32]| moving(rows, values, *window, 0.0, step, |sum| sum);
-            along(&points, each, Values::Float)
+            along(points, each, Values::Float)
         }
         (Transform::MovingAverage { window }, Values::Integer(values)) => {
             let step = |sum: i64, new: &i64, old: Option<&i64>| {
                 sum.wrapping_sub(*old.unwrap_or(&0)).wrapping_add(*new)
             };
             let each = |rows: &[u32]| moving(rows, values, *window, 0, step, integer_to_float);
-            along(&points, each, Values::Float)
+            along(points, each, Values::Float)
         }
         _ => return None,
     };
@@ -197,7 +210,7 @@ mod tests {
     }
 
     fn made(function: &Transform, points: Points) -> (Vec<i64>, Values) {
-        let made = transform(function, points, true).unwrap();
+        let made = step(function, &points, true).unwrap();
         (made.times, made.column.values)
     }
 
@@ -223,7 +236,7 @@ mod tests {
     fn series_are_told_apart_and_stay_in_order() {
         let steps = Transform::Difference { non_negative: false };
         let values = Values::Integer(vec![1, 10, 2, 30]);
-        let some = transform(&steps, points(&[0, 0, 5, 5], values, &[0, 1, 0, 1]), true).unwrap();
+        let some = step(&steps, &points(&[0, 0, 5, 5], values, &[0, 1, 0, 1]), true).unwrap();
         assert_eq!(some.column.values, Values::Integer(vec![1, 20]));
         assert_eq!(some.lanes, [0, 1]);
     }
@@ -249,6 +262,6 @@ mod tests {
     fn texts_have_no_slope() {
         let texts = points(&[0], Values::String(vec!["a".into()]), &[]);
         let rates = Transform::Derivative { unit: 1, non_negative: false };
-        assert_eq!(transform(&rates, texts, true), None);
+        assert_eq!(step(&rates, &texts, true), None);
     }
 }

@@ -168,7 +168,8 @@ fn in_range(time: i128) -> Result<i64, QueryError> {
     } else {
         return Ok(saturated(time));
     };
-    Err(QueryError::Invalid(format!("time {} {beyond} time literal", time_text(time))))
+    let second = time - time.rem_euclid(1_000_000_000);
+    Err(QueryError::Invalid(format!("time {} {beyond} time literal", time_text(second))))
 }
 
 /// What InfluxDB's errors call an expression's type.

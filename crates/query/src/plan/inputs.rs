@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::level::{Aggregate, Body, CallPlan, Eval, Input, Interval, Output, Transform};
 use super::node::{BinaryOp, Call, Kind, Node, Reference};
 use super::types::kind_of;
+use crate::kernel::holt_winters::Forecast;
 use crate::scalar_math::MathFunction;
 use crate::{QueryError, Scalar};
 
@@ -162,10 +163,12 @@ impl Inputs {
             "cumulative_sum" => Transform::CumulativeSum,
             "moving_average" => Transform::MovingAverage { window: integer(1) },
             "holt_winters" | "holt_winters_with_fit" => Transform::HoltWinters {
-                ahead: integer(1),
-                season: integer(2),
-                with_fit: call.name == "holt_winters_with_fit",
-                interval: every.unwrap_or(1),
+                forecast: Forecast {
+                    ahead: integer(1),
+                    season: integer(2),
+                    with_fit: call.name == "holt_winters_with_fit",
+                    interval: every.unwrap_or(1),
+                },
             },
             _ => return None,
         })

@@ -7,6 +7,7 @@ use svcflow_influxql as ql;
 use super::condition::Bounds;
 use super::node::{BinaryOp, Kind, LogicOp, Regex};
 use super::tables::Table;
+use crate::kernel::holt_winters::Forecast;
 use crate::scalar_math::MathFunction;
 use crate::{Scalar, Zone};
 
@@ -161,10 +162,7 @@ pub(crate) enum Transform {
         window: usize,
     },
     HoltWinters {
-        ahead: usize,
-        season: usize,
-        with_fit: bool,
-        interval: i64,
+        forecast: Forecast,
     },
 }
 

@@ -298,10 +298,9 @@ pub(crate) fn duration_text(nanos: i64) -> String {
     unit.map_or_else(|| format!("{nanos}ns"), |(length, name)| format!("{}{name}", nanos / length))
 }
 
-/// An instant as RFC 3339, in UTC; those that can't be stored as the nearest that can.
+/// An instant as RFC 3339, in UTC.
 pub(crate) fn time_text(instant: i128) -> String {
-    let clamped = instant.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
     let mut out = Vec::new();
-    crate::write_time(&mut out, i64::try_from(clamped).unwrap_or_default(), None);
+    crate::zone::write_instant(&mut out, instant, 0);
     String::from_utf8_lossy(&out).into_owned()
 }

@@ -13,8 +13,8 @@ use super::scope::{Scoped, database_named};
 use crate::plan::{Node, has_time};
 use crate::{Column, QueryError, ResultSink, Values};
 
-/// A measurement's name and the values of what is grouped by.
-type Group = (Arc<str>, Vec<Arc<str>>);
+/// A measurement (none where they are counted together) and the values of tags.
+type GroupKey = (Arc<str>, Vec<Arc<str>>);
 
 pub(super) fn cardinality(
     context: &Context<'_>,
@@ -37,7 +37,7 @@ pub(super) fn cardinality(
     let condition = Condition::new(context, show.condition.as_ref())?;
     let scoped = Scoped::find(context, show.scope.database.as_deref(), &show.scope.from)?;
     let keys = group_keys(&scoped, &show.group_by)?;
-    let mut groups: BTreeMap<Group, BTreeSet<String>> = BTreeMap::new();
+    let mut groups: BTreeMap<GroupKey, BTreeSet<String>> = BTreeMap::new();
     for measurement in &scoped.measurements {
         context.budget.go_on()?;
         let series = condition.series(context, &scoped.snapshot, measurement)?;

@@ -4,8 +4,6 @@
 //! (whether more rows of the series or of the statement follow) is written when the next rows or the statement's end
 //! have come, so that nothing has to be held back.
 
-use std::ops::Range;
-
 use svcflow_query::{Column, Scalar, SeriesFrame, SinkClosed, Validity, Values, Zone};
 
 use super::epoch::Epoch;
@@ -68,27 +66,26 @@ impl Json {
         output: &mut Output,
         frame: &SeriesFrame<'_>,
     ) -> Result<(), SinkClosed> {
-        let Range { start, end } = frame.rows;
-        let mut from = start;
+        let mut from = frame.rows.start;
         loop {
-            let room = self.room(output, frame, frame.continues || from > start)?;
-            let to = end.min(from.saturating_add(room));
+            let room = self.room(output, frame, from)?;
+            let to = frame.rows.end.min(from.saturating_add(room));
             self.rows(output, frame, from, to)?;
             from = to;
-            if from >= end {
+            if from >= frame.rows.end {
                 return Ok(());
             }
         }
     }
 
-    /// Makes sure that the frame's series is open and has room; how many rows fit. `same`: it is the
-    /// series of the rows before.
+    /// Makes sure that the frame's series is open and has room; how many rows fit.
     fn room(
         &mut self,
         output: &mut Output,
         frame: &SeriesFrame<'_>,
-        same: bool,
+        from: usize,
     ) -> Result<usize, SinkClosed> {
+        let same = frame.continues || from > frame.rows.start;
         match (self.statement.rows, self.limit()) {
             (Some(rows), limit) if same && rows < limit => return Ok(limit - rows),
             (Some(_), _) if same => {

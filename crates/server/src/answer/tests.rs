@@ -99,6 +99,23 @@ fn one_document() {
 }
 
 #[test]
+fn only_a_frame_s_own_rows_are_written() {
+    let write = |answer: &mut Answer| {
+        let table = rows("a", 0..5, false);
+        answer.begin(0, Chunking::Rows);
+        answer.frame(&SeriesFrame { rows: 1..4, ..table.frame() })?;
+        answer.end(&[])
+    };
+    let seconds = Form { epoch: Epoch::of("ns"), ..JSON };
+    let text = answered(seconds, false, write).unwrap();
+    assert!(text.contains("\"values\":[[1,1,\"x\"],[2,2,\"x\"],[3,3,\"x\"]]"), "{text}");
+    let cut = answered(Form { chunks: Some(2), ..seconds }, false, write).unwrap();
+    assert!(cut.contains("[[1,1,\"x\"],[2,2,\"x\"]]") && cut.contains("[[3,3,\"x\"]]"), "{cut}");
+    let csv = answered(Form { csv: true, ..JSON }, false, write).unwrap();
+    assert_eq!(csv, "name,tags,time,v,w\nm,t=a,1,1,x\nm,t=a,2,2,x\nm,t=a,3,3,x\n");
+}
+
+#[test]
 fn chunks_of_rows() {
     let document = |tag: &str, rows: &str, ends: &str| {
         format!(
