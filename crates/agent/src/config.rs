@@ -1,17 +1,15 @@
 //! The agent's configuration: TOML in, one validated type out, all faults together.
-//!
-//! The document is walked with its positions instead of through serde, because serde stops at the
-//! first fault and a user then fixes a file one line a run.
 
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use svcflow_settings::{DeValue, Parsed, Walk, address, count, duration, flag, text};
 use svcflow_source::Preference;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use svcflow_transport::{Exposure, exposure};
+
+pub use svcflow_settings::{Fault, Faults};
 
 use crate::{Cidr, Error};
 
@@ -45,7 +43,15 @@ pub struct Config {
     pub local: Vec<Cidr>,
     /// Whether the agent may turn on `nf_conntrack_acct` and `nf_conntrack_events`.
     pub enable_conntrack_accounting: bool,
-    /// Whether HTTP may listen beyond loopback, where it has no authentication.
+    /// Tokens that callers of HTTP may show, one a line; `None` asks for none.
+    pub token_file: Option<PathBuf>,
+    /// The certificate chain that HTTP shows; with `tls_key` it speaks TLS.
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's key.
+    pub tls_key: Option<PathBuf>,
+    /// The CA that must have signed callers' certificates; `None` asks for none.
+    pub tls_client_ca: Option<PathBuf>,
+    /// Whether HTTP may listen beyond loopback without token or TLS.
     pub insecure: bool,
 }
 
@@ -62,40 +68,12 @@ impl Default for Config {
             connections_max: None,
             local: Vec::new(),
             enable_conntrack_accounting: false,
+            token_file: None,
+            tls_certificate: None,
+            tls_key: None,
+            tls_client_ca: None,
             insecure: false,
         }
-    }
-}
-
-/// One thing wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Line in the file, from 1; `None` where the value came from elsewhere.
-    pub line: Option<usize>,
-    /// What is wrong and what to write instead.
-    pub message: String,
-}
-
-/// Everything wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults {
-    /// Which file.
-    pub file: Option<PathBuf>,
-    /// The faults, in the file's order.
-    pub faults: Vec<Fault>,
-}
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.file.as_deref().map_or("configuration".into(), Path::to_string_lossy);
-        for (i, fault) in self.faults.iter().enumerate() {
-            let separator = if i == 0 { "" } else { "\n" };
-            match fault.line {
-                Some(line) => write!(f, "{separator}{file}:{line}: {}", fault.message)?,
-                None => write!(f, "{separator}{file}: {}", fault.message)?,
-            }
-        }
-        Ok(())
     }
 }
 
@@ -115,19 +93,12 @@ impl Config {
     /// # Errors
     /// Where it has faults: all of them, each with its line.
     pub fn parse(text: &str, path: Option<&Path>) -> Result<Self, Error> {
-        let mut walk = Walk { text, config: Self::default(), faults: Vec::new() };
-        let (document, errors) = DeTable::parse_recoverable(text);
-        for error in errors {
-            walk.fault(error.span().map(|span| span.start), error.message().to_owned());
+        let mut config = Self::default();
+        let mut faults = Walk::document(text, |_, key, value| config.set(key, value));
+        if faults.is_empty() {
+            faults = config.faults();
         }
-        for (key, value) in document.get_ref() {
-            walk.entry(key, value);
-        }
-        walk.faults.sort_by_key(|fault| fault.line);
-        if walk.faults.is_empty() {
-            walk.faults = walk.config.faults();
-        }
-        walk.config.or_faults(walk.faults, path)
+        config.or_faults(faults, path)
     }
 
     /// Checks what a single value can't show, also for a configuration made by hand or by flags.
@@ -145,11 +116,16 @@ impl Config {
         usize::try_from(count).unwrap_or(usize::MAX).max(1)
     }
 
-    fn or_faults(self, faults: Vec<Fault>, path: Option<&Path>) -> Result<Self, Error> {
-        if faults.is_empty() {
-            return Ok(self);
+    fn exposure(&self) -> Exposure {
+        Exposure {
+            token: self.token_file.is_some(),
+            tls: self.tls_certificate.is_some(),
+            insecure: self.insecure,
         }
-        Err(Error::Config(Faults { file: path.map(Path::to_owned), faults }))
+    }
+
+    fn or_faults(self, faults: Vec<Fault>, path: Option<&Path>) -> Result<Self, Error> {
+        Faults::or(self, faults, path).map_err(Error::Config)
     }
 
     fn faults(&self) -> Vec<Fault> {
@@ -163,102 +139,46 @@ impl Config {
         if self.node.is_empty() {
             messages.push("`node` is empty: give the node a name".to_owned());
         }
-        if !self.listen.ip().is_loopback() && !self.insecure {
-            messages.push(format!(
-                "`listen = \"{}\"` is not loopback, and the agent has no authentication: \
-                 listen on 127.0.0.1, or say `insecure = true` where the network is trusted",
-                self.listen
-            ));
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            messages.push("`tls_certificate` and `tls_key` go together: give both".to_owned());
         }
-        messages.into_iter().map(|message| Fault { line: None, message }).collect()
-    }
-}
-
-const KEYS: &str = "node, interval, listen, source, state_dir, keep, edges_max, connections_max, \
-                    local, enable_conntrack_accounting, insecure";
-
-struct Walk<'t> {
-    text: &'t str,
-    config: Config,
-    faults: Vec<Fault>,
-}
-
-type Parsed<T> = Result<T, String>;
-
-impl Walk<'_> {
-    fn fault(&mut self, at: Option<usize>, message: String) {
-        let before = at.and_then(|at| self.text.as_bytes().get(..at));
-        let line = before.map(|before| before.iter().filter(|byte| **byte == b'\n').count() + 1);
-        self.faults.push(Fault { line, message });
-    }
-
-    fn entry(&mut self, key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) {
-        let name: &str = key.get_ref();
-        if let Err(remedy) = self.set(name, value.get_ref()) {
-            self.fault(Some(key.span().start), format!("`{name}`: {remedy}"));
+        if self.tls_client_ca.is_some() && self.tls_certificate.is_none() {
+            messages.push("`tls_client_ca` needs `tls_certificate` and `tls_key`".to_owned());
         }
+        messages.extend(exposure(self.listen, self.exposure()).err());
+        messages.into_iter().map(Fault::of_all).collect()
     }
 
     fn set(&mut self, name: &str, value: &DeValue<'_>) -> Parsed<()> {
-        let config = &mut self.config;
         match name {
-            "node" => config.node = text(value)?.to_owned(),
-            "interval" => config.interval = duration(text(value)?)?,
-            "keep" => config.keep = duration(text(value)?)?,
-            "listen" => config.listen = listen(text(value)?)?,
-            "source" => config.source = text(value)?.parse()?,
-            "state_dir" => config.state_dir = Some(PathBuf::from(text(value)?)),
-            "edges_max" => config.edges_max = Some(count(value)?),
-            "connections_max" => config.connections_max = Some(count(value)?),
-            "local" => config.local = networks(value)?,
-            "enable_conntrack_accounting" => config.enable_conntrack_accounting = flag(value)?,
-            "insecure" => config.insecure = flag(value)?,
+            "node" => self.node = text(value)?.to_owned(),
+            "interval" => self.interval = duration(value)?,
+            "keep" => self.keep = duration(value)?,
+            "listen" => self.listen = address(value, "127.0.0.1:4000")?,
+            "source" => self.source = text(value)?.parse()?,
+            "state_dir" => self.state_dir = Some(PathBuf::from(text(value)?)),
+            "edges_max" => self.edges_max = Some(count(value)?),
+            "connections_max" => self.connections_max = Some(count(value)?),
+            "local" => self.local = networks(value)?,
+            "enable_conntrack_accounting" => self.enable_conntrack_accounting = flag(value)?,
+            "token_file" => self.token_file = Some(PathBuf::from(text(value)?)),
+            "tls_certificate" => self.tls_certificate = Some(PathBuf::from(text(value)?)),
+            "tls_key" => self.tls_key = Some(PathBuf::from(text(value)?)),
+            "tls_client_ca" => self.tls_client_ca = Some(PathBuf::from(text(value)?)),
+            "insecure" => self.insecure = flag(value)?,
             _ => return Err(format!("unknown key; the keys are {KEYS}")),
         }
         Ok(())
     }
 }
 
-fn text<'v>(value: &'v DeValue<'_>) -> Parsed<&'v str> {
-    value.as_str().ok_or_else(|| "expected text in quotes".to_owned())
-}
-
-fn flag(value: &DeValue<'_>) -> Parsed<bool> {
-    value.as_bool().ok_or_else(|| "expected `true` or `false`".to_owned())
-}
-
-fn count(value: &DeValue<'_>) -> Parsed<NonZeroUsize> {
-    let fault = || "expected a whole number from 1".to_owned();
-    let integer = value.as_integer().ok_or_else(fault)?;
-    usize::from_str_radix(integer.as_str(), integer.radix())
-        .ok()
-        .and_then(NonZeroUsize::new)
-        .ok_or_else(fault)
-}
+const KEYS: &str = "node, interval, listen, source, state_dir, keep, edges_max, connections_max, \
+                    local, enable_conntrack_accounting, token_file, tls_certificate, tls_key, \
+                    tls_client_ca, insecure";
 
 fn networks(value: &DeValue<'_>) -> Parsed<Vec<Cidr>> {
     let array = value.as_array().ok_or_else(|| "expected `[\"10.1.1.0/24\"]`".to_owned())?;
     array.iter().map(|v| text(v.get_ref())?.parse().map_err(|e| format!("{e}"))).collect()
-}
-
-fn listen(text: &str) -> Parsed<SocketAddr> {
-    text.parse().map_err(|_| format!("`{text}` is no address with port: write \"127.0.0.1:4000\""))
-}
-
-/// Reads `10s`, `500ms`, `5m`, `1h`.
-fn duration(text: &str) -> Parsed<Duration> {
-    let fault = || format!("`{text}` is no duration: write \"10s\", \"500ms\", \"5m\" or \"1h\"");
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(digits).ok_or_else(fault)?;
-    let number: u64 = number.parse().map_err(|_| fault())?;
-    let milliseconds = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(fault()),
-    };
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(fault)
 }
 
 fn hostname() -> String {
@@ -283,7 +203,7 @@ mod tests {
         assert_eq!(config, expected);
         let commented = example.replace("# ", "");
         let lines = commented.lines().filter(|line| line.contains(" = "));
-        for key in KEYS.split(", ") {
+        for key in KEYS.split(", ").map(str::trim) {
             assert!(lines.clone().any(|line| line.starts_with(key.trim())), "{key} is not shown");
         }
     }
@@ -309,7 +229,14 @@ mod tests {
 
     #[test]
     fn listening_beyond_loopback_needs_a_word() {
-        assert!(faults("listen = \"0.0.0.0:4000\"").contains("`insecure = true`"));
+        let open = "listen = \"0.0.0.0:4000\"\n";
+        assert!(faults(open).contains("`insecure = true`"));
+        let half = format!("{open}token_file = \"/t\"");
+        assert!(faults(&half).contains("lacks TLS"), "{}", faults(&half));
+        let whole = format!("{half}\ntls_certificate = \"/c\"\ntls_key = \"/k\"");
+        assert!(Config::parse(&whole, None).is_ok());
+        assert!(faults("tls_key = \"/k\"").contains("go together"));
+        assert!(faults("tls_client_ca = \"/k\"").contains("needs `tls_certificate`"));
         assert!(Config::parse("listen = \"0.0.0.0:4000\"\ninsecure = true", None).is_ok());
         assert!(faults("interval = \"1ms\"\nkeep = \"0s\"").lines().count() == 2);
     }

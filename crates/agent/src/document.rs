@@ -1,7 +1,11 @@
 //! The agent's own JSON documents; the CLI and the collector read them back with the same types.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
-use svcflow_model::{EdgeRow, Epoch, Interval, Losses, Marks, Relation};
+use svcflow_model::{
+    Counters, Edge, EdgeRow, Epoch, Losses, Marks, Protocol, Relation, Sample, Service, Timestamp,
+};
 
 /// `GET /api/v1/edges`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,16 +75,24 @@ impl Rate {
 }
 
 /// `GET /api/v1/samples?after=SEQ`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SamplesDocument {
     /// The node's name.
     pub node: String,
     /// The run of counters: where it differs from the last answer's, begin anew with `after=0`.
     pub epoch: Epoch,
+    /// The epoch that this one follows without a gap, where it does: nothing ran uncounted between.
+    #[serde(default)]
+    pub follows: Option<Epoch>,
     /// The latest interval that exists.
     pub sequence: u64,
+    /// The agent's clock when it answered, so that a reader learns how old an interval is whatever
+    /// the clock shows.
+    pub now: Timestamp,
+    /// The configured time between looks.
+    pub interval_seconds: f64,
     /// Intervals after SEQ, oldest first.
-    pub intervals: Vec<Interval>,
+    pub intervals: Vec<IntervalDocument>,
     /// Intervals that are no longer kept one by one. The first of `intervals` then has the number
     /// `to` and carries every edge as it was at that time: resolution is lost, no byte is.
     pub gap: Option<Gap>,
@@ -88,6 +100,93 @@ pub struct SamplesDocument {
     pub more: bool,
     /// What was lost since the epoch began.
     pub losses: Losses,
+    /// Networks, and addresses outside of them, that live on this node.
+    #[serde(default)]
+    pub lives: Vec<String>,
+    /// Where the numbers come from, and what is not seen.
+    #[serde(default)]
+    pub source: SourceDocument,
+}
+
+/// One interval: the edges whose counters changed in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntervalDocument {
+    /// Counts intervals within the epoch, from 1.
+    pub sequence: u64,
+    /// When the look that closed the interval ended, by the agent's clock.
+    pub at: Timestamp,
+    /// Edges whose counters or marks changed since the interval before.
+    pub samples: Vec<SampleDocument>,
+}
+
+/// An edge's cumulative counters, flat: thousands of these are read per answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleDocument {
+    /// The address that opened the connection.
+    pub endpoint: IpAddr,
+    /// What it connected to, where this node translated it.
+    pub service: Option<Service>,
+    /// The address that answered.
+    pub provider: IpAddr,
+    /// The port that answered.
+    pub provider_port: u16,
+    /// The IP protocol.
+    pub protocol: Protocol,
+    /// Bytes towards the endpoint.
+    pub bytes_in: u64,
+    /// Bytes from the endpoint.
+    pub bytes_out: u64,
+    /// Packets towards the endpoint.
+    pub packets_in: u64,
+    /// Packets from the endpoint.
+    pub packets_out: u64,
+    /// What is known to be wrong with them.
+    #[serde(default)]
+    pub marks: Marks,
+    /// How the node stands to the edge.
+    pub relation: Relation,
+}
+
+impl SampleDocument {
+    /// A sample and how the node stands to it.
+    #[must_use]
+    pub fn new(sample: &Sample, relation: Relation) -> Self {
+        let Sample { edge, counters, marks } = *sample;
+        Self {
+            endpoint: edge.endpoint,
+            service: edge.service,
+            provider: edge.provider,
+            provider_port: edge.provider_port,
+            protocol: edge.protocol,
+            bytes_in: counters.bytes_in,
+            bytes_out: counters.bytes_out,
+            packets_in: counters.packets_in,
+            packets_out: counters.packets_out,
+            marks,
+            relation,
+        }
+    }
+
+    /// The sample.
+    #[must_use]
+    pub fn sample(&self) -> Sample {
+        Sample {
+            edge: Edge {
+                endpoint: self.endpoint,
+                service: self.service,
+                provider: self.provider,
+                provider_port: self.provider_port,
+                protocol: self.protocol,
+            },
+            counters: Counters {
+                bytes_in: self.bytes_in,
+                bytes_out: self.bytes_out,
+                packets_in: self.packets_in,
+                packets_out: self.packets_out,
+            },
+            marks: self.marks,
+        }
+    }
 }
 
 /// A range of intervals, both ends included.

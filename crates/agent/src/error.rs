@@ -34,6 +34,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// Tokens, certificates or keys can't be used.
+    #[error("can't protect HTTP as configured")]
+    Protection(#[source] svcflow_transport::Error),
     /// Serving HTTP failed.
     #[error("serving HTTP failed: restart the agent; no counter is lost, the kernel keeps them")]
     Serve(#[source] std::io::Error),

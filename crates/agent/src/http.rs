@@ -11,15 +11,17 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 use svcflow_model::Epoch;
+use svcflow_transport::{ServerTls, TlsListener, Tokens, require_token};
 use tokio::net::TcpListener;
 
 use crate::document::SamplesDocument;
-use crate::{Error, Shared};
+use crate::{Config, Error, Shared};
 use failure::{Failure, parameter};
 
 type QueryOf<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
@@ -47,6 +49,36 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
+/// What callers must show, and whether the connection is TLS.
+#[derive(Clone, Debug, Default)]
+pub struct Protection {
+    tokens: Option<Arc<Tokens>>,
+    tls: Option<ServerTls>,
+}
+
+impl Protection {
+    /// Reads what a configuration names. Tokens and certificates are read once, at the start.
+    ///
+    /// # Errors
+    /// Where a file can't be read or used.
+    pub fn load(config: &Config) -> Result<Self, Error> {
+        let tokens = config.token_file.as_deref().map(Tokens::read).transpose();
+        let pair = config.tls_certificate.as_deref().zip(config.tls_key.as_deref());
+        let client_ca = config.tls_client_ca.as_deref();
+        let tls = pair.map(|(chain, key)| ServerTls::read(chain, key, client_ca)).transpose();
+        Ok(Self {
+            tokens: tokens.map_err(Error::Protection)?.map(Arc::new),
+            tls: tls.map_err(Error::Protection)?,
+        })
+    }
+
+    /// `https` or `http`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+}
+
 /// Serves until `shutdown` is there; requests under way are answered first.
 ///
 /// # Errors
@@ -54,9 +86,21 @@ pub fn router(shared: Arc<Shared>) -> Router {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    protection: &Protection,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await.map_err(Error::Serve)
+    let router = match &protection.tokens {
+        None => router,
+        Some(tokens) => router.layer(from_fn_with_state(Arc::clone(tokens), require_token)),
+    };
+    let served = match &protection.tls {
+        None => axum::serve(listener, router).with_graceful_shutdown(shutdown).await,
+        Some(tls) => {
+            let listener = TlsListener::new(listener, tls);
+            axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+        }
+    };
+    served.map_err(Error::Serve)
 }
 
 #[derive(Deserialize)]

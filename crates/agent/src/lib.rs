@@ -7,12 +7,15 @@
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), svcflow_agent::Error> {
-//! use svcflow_agent::{Config, Options, bind, kernel_source, router, serve, start_with};
+//! use svcflow_agent::{
+//!     Config, Options, Protection, bind, kernel_source, router, serve, start_with,
+//! };
 //!
 //! let config = Config::default();
+//! let protection = Protection::load(&config)?;
 //! let listener = bind(config.listen).await?;
 //! let agent = start_with(kernel_source(config.source), Options::new(config))?;
-//! serve(listener, router(agent.shared()), std::future::pending()).await?;
+//! serve(listener, router(agent.shared()), &protection, std::future::pending()).await?;
 //! agent.shutdown();
 //! # Ok(())
 //! # }
@@ -37,10 +40,11 @@ pub use cidr::{Cidr, ParseCidrError};
 pub use clock::{Clock, ManualClock, SystemClock, next_aligned, rfc3339};
 pub use config::Config;
 pub use document::{
-    EdgeDocument, EdgesDocument, Gap, HealthDocument, Rate, SamplesDocument, SourceDocument,
+    EdgeDocument, EdgesDocument, Gap, HealthDocument, IntervalDocument, Rate, SampleDocument,
+    SamplesDocument, SourceDocument,
 };
 pub use error::{BoxError, Error};
-pub use http::{bind, router, serve};
+pub use http::{Protection, bind, router, serve};
 pub use local::Locals;
 pub use node::{AgentHandle, Options, kernel_source, start, start_with};
 pub use ring::{ANSWER_SAMPLES_MAX, RING_SAMPLES_MAX};

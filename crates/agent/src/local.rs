@@ -62,6 +62,24 @@ impl Locals {
         }
     }
 
+    /// The networks, and the addresses outside of them, in order. Loopback and link-local ones say
+    /// nothing to others and are left out.
+    #[must_use]
+    pub fn networks(&self) -> Vec<Cidr> {
+        let outside = |a: &&IpAddr| !self.networks.iter().any(|network| network.contains(**a));
+        let whole = |address: &IpAddr| Cidr { address: *address, prefix: bits(*address) };
+        let mut all: Vec<Cidr> = self
+            .networks
+            .iter()
+            .copied()
+            .chain(self.addresses.iter().filter(outside).map(whole))
+            .filter(|network| !is_host_only(network.address))
+            .collect();
+        all.sort_unstable_by_key(|network| (network.address, network.prefix));
+        all.dedup();
+        all
+    }
+
     /// Whether an address lives here.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -81,6 +99,18 @@ impl Locals {
             Relation::Transit
         }
     }
+}
+
+fn bits(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+fn is_host_only(address: IpAddr) -> bool {
+    address.is_loopback()
+        || match address {
+            IpAddr::V4(address) => address.is_link_local(),
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        }
 }
 
 #[cfg(test)]
@@ -126,6 +156,15 @@ mod tests {
         for elsewhere in ["192.168.0.2", "10.9.1.1", "172.16.1.1", "8.8.8.8"] {
             assert!(!locals.contains(address(elsewhere)), "{elsewhere}");
         }
+    }
+
+    #[test]
+    fn others_are_told_networks_and_the_addresses_outside_of_them() {
+        let mut network = network();
+        network.addresses.extend(["127.0.0.1", "fe80::1", "10.1.1.254"].map(address));
+        let told: Vec<_> =
+            Locals::of(&network).networks().iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["10.1.1.0/24", "11.1.1.9/32", "192.168.0.1/32"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::document::{Rate, SourceDocument};
 use crate::error::{BoxError, Error};
 use crate::local::Locals;
 use crate::ring::Ring;
-use crate::shared::{Command, EdgeView, Figures, Published, Shared, Snapshot};
+use crate::shared::{Command, EdgeView, Figures, Previous, Published, Shared, Snapshot};
 use crate::state_file::StateFile;
 use crate::switches::Switches;
 
@@ -142,7 +142,7 @@ struct Node {
     source: Option<Box<dyn TrafficSource>>,
     accounting: Accounting,
     state_file: Option<StateFile>,
-    locals: Locals,
+    locals: Arc<Locals>,
     locals_failed: bool,
     notes: Vec<String>,
     warning: Option<String>,
@@ -173,6 +173,7 @@ impl Node {
         let mut notes = report.done;
         let (accounting, sequence) =
             restored(state_file.as_ref(), limits(&options.config), now, &mut notes)?;
+        let locals = Arc::new(Locals::named(&options.config.local));
         let snapshot = Snapshot {
             node: options.config.node.clone(),
             epoch: accounting.epoch(),
@@ -183,6 +184,7 @@ impl Node {
             source: SourceDocument::default(),
             notes: notes.clone(),
             connections: 0,
+            locals: Arc::clone(&locals),
             figures: Figures::default(),
             failure: None,
         };
@@ -190,11 +192,15 @@ impl Node {
         let shared = Arc::new(Shared {
             interval: options.config.interval,
             clock: Arc::clone(&options.clock),
-            published: std::sync::RwLock::new(Published { snapshot: Arc::new(snapshot), ring }),
+            published: std::sync::RwLock::new(Published {
+                snapshot: Arc::new(snapshot),
+                ring,
+                previous: None,
+            }),
             commands,
         });
         Ok(Self {
-            locals: Locals::named(&options.config.local),
+            locals,
             options,
             opener,
             source: Some(source),
@@ -305,7 +311,7 @@ impl Node {
             return;
         }
         match Locals::find() {
-            Ok(locals) => self.locals = locals,
+            Ok(locals) => self.locals = Arc::new(locals),
             Err(error) if !self.locals_failed => {
                 self.locals_failed = true;
                 tracing::warn!(
@@ -333,6 +339,7 @@ impl Node {
             source: self.describe(),
             notes: self.notes.clone(),
             connections: self.accounting.connections(),
+            locals: Arc::clone(&self.locals),
             figures: self.figures,
             failure: None,
         });
@@ -407,9 +414,12 @@ impl Node {
         self.shared.write(|published| {
             let mut snapshot = Snapshot::clone(&published.snapshot);
             snapshot.edges.clear();
+            let ended = (snapshot.epoch, snapshot.sequence);
             (snapshot.epoch, snapshot.sequence) = (epoch, 0);
             published.snapshot = Arc::new(snapshot);
-            published.ring = Ring::new(kept, 0, at, std::iter::empty());
+            let ring = Ring::new(kept, 0, at, std::iter::empty());
+            let ring = std::mem::replace(&mut published.ring, ring);
+            published.previous = Some(Previous { epoch: ended.0, sequence: ended.1, ring });
         });
     }
 }

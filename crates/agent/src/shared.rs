@@ -4,13 +4,15 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use svcflow_model::{Epoch, Losses, Relation, Sample, Timestamp};
+use svcflow_model::{Epoch, Interval, Losses, Relation, Sample, Timestamp};
 
 use crate::clock::{Clock, rfc3339};
 use crate::document::{
-    EdgeDocument, EdgesDocument, HealthDocument, Rate, SamplesDocument, SourceDocument,
+    EdgeDocument, EdgesDocument, HealthDocument, IntervalDocument, Rate, SampleDocument,
+    SamplesDocument, SourceDocument,
 };
-use crate::ring::{ANSWER_SAMPLES_MAX, Ring};
+use crate::local::Locals;
+use crate::ring::{ANSWER_SAMPLES_MAX, Page, Ring};
 
 /// An edge as the last look left it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +54,8 @@ pub struct Snapshot {
     pub notes: Vec<String>,
     /// Live connections, where the source knows them.
     pub connections: usize,
+    /// Which addresses live here.
+    pub locals: Arc<Locals>,
     /// The agent's own figures.
     pub figures: Figures,
     /// Why the last look failed.
@@ -82,6 +86,24 @@ pub(crate) enum Command {
 pub(crate) struct Published {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) ring: Ring,
+    /// The epoch before, for a reader that has not seen its end.
+    pub(crate) previous: Option<Previous>,
+}
+
+/// An epoch that the agent ended itself, without a gap.
+pub(crate) struct Previous {
+    pub(crate) epoch: Epoch,
+    pub(crate) sequence: u64,
+    pub(crate) ring: Ring,
+}
+
+impl Published {
+    /// The previous epoch, where a reader of it has not seen its end.
+    fn rest_of_previous(&self, after: u64, epoch: Option<Epoch>) -> Option<&Previous> {
+        self.previous
+            .as_ref()
+            .filter(|previous| epoch == Some(previous.epoch) && after < previous.sequence)
+    }
 }
 
 /// What HTTP reads; the look thread replaces it at each look.
@@ -95,6 +117,15 @@ pub struct Shared {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("snapshot", &self.snapshot()).finish_non_exhaustive()
+    }
+}
+
+fn related(interval: &Interval, locals: &Locals) -> IntervalDocument {
+    let sample = |sample: &Sample| SampleDocument::new(sample, locals.relation(&sample.edge));
+    IntervalDocument {
+        sequence: interval.sequence,
+        at: interval.at,
+        samples: interval.samples.iter().map(sample).collect(),
     }
 }
 
@@ -140,23 +171,39 @@ impl Shared {
     }
 
     /// The intervals after `after`. A reader of another epoch, or one that is ahead of this one, gets
-    /// everything from the epoch's beginning.
+    /// everything from the epoch's beginning; a reader of the epoch before gets the rest of that first.
     #[must_use]
     pub fn samples(&self, after: u64, epoch: Option<Epoch>) -> SamplesDocument {
-        self.read(|Published { snapshot, ring }| {
+        let now = self.clock.now();
+        let (snapshot, of, page) = self.read(|published| {
+            let snapshot = Arc::clone(&published.snapshot);
+            if let Some(previous) = published.rest_of_previous(after, epoch) {
+                let page = previous.ring.page(after, ANSWER_SAMPLES_MAX);
+                let of = (previous.epoch, None, previous.sequence);
+                return (snapshot, of, Page { more: true, ..page });
+            }
             let foreign = epoch.is_some_and(|epoch| epoch != snapshot.epoch);
             let after = if foreign || after > snapshot.sequence { 0 } else { after };
-            let page = ring.page(after, ANSWER_SAMPLES_MAX);
-            SamplesDocument {
-                node: snapshot.node.clone(),
-                epoch: snapshot.epoch,
-                sequence: snapshot.sequence,
-                intervals: page.intervals,
-                gap: page.gap,
-                more: page.more,
-                losses: snapshot.losses.clone(),
-            }
-        })
+            let follows = published.previous.as_ref().map(|previous| previous.epoch);
+            let of = (snapshot.epoch, follows, snapshot.sequence);
+            (snapshot, of, published.ring.page(after, ANSWER_SAMPLES_MAX))
+        });
+        let (epoch, follows, sequence) = of;
+        let intervals = page.intervals.iter();
+        SamplesDocument {
+            node: snapshot.node.clone(),
+            epoch,
+            follows,
+            sequence,
+            now,
+            interval_seconds: self.interval.as_secs_f64(),
+            intervals: intervals.map(|interval| related(interval, &snapshot.locals)).collect(),
+            gap: page.gap,
+            more: page.more,
+            losses: snapshot.losses.clone(),
+            lives: snapshot.locals.networks().iter().map(ToString::to_string).collect(),
+            source: snapshot.source.clone(),
+        }
     }
 
     /// Whether looks come as they should.

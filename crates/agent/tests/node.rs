@@ -241,3 +241,34 @@ fn a_last_look_is_taken_at_shutdown() {
     assert_eq!(last.sequence, 2);
     assert!(last.edges.iter().any(|view| view.sample.counters.bytes_in == 999));
 }
+
+#[test]
+fn a_new_epoch_that_the_agent_begins_itself_leaves_no_gap() {
+    let most = std::num::NonZeroUsize::new(1);
+    let bench = start(Strings::default(), Config { edges_max: most, ..config() });
+    let shared = bench.agent.shared();
+    let first = shared.samples(0, None).epoch;
+    let mut host = 0;
+    // Each edge goes out of sight and expires, until accounting remembers no more of them.
+    while shared.samples(0, None).epoch == first {
+        host += 1;
+        assert!(host < 20, "the epoch ends");
+        let edge = edge(&format!("11.1.1.{host}"), None, "8.8.8.8:53");
+        bench.strings.script.lock().unwrap().readings = vec![(edge, counters(100, 50, 1, 1))];
+        for _ in 0..2 {
+            let _ = bench.agent.look_now();
+        }
+        let mut script = bench.strings.script.lock().unwrap();
+        script.readings.clear();
+        script.later += Duration::from_secs(40 * 3_600);
+        drop(script);
+        let _ = bench.agent.look_now();
+    }
+    let rest = shared.samples(1, Some(first));
+    assert_eq!((rest.epoch, rest.more, rest.follows), (first, true, None));
+    let ended = rest.intervals.last().unwrap().sequence;
+    assert_eq!(ended, rest.sequence);
+    let next = shared.samples(ended, Some(first));
+    assert_ne!(next.epoch, first);
+    assert_eq!((next.follows, next.more), (Some(first), false));
+}

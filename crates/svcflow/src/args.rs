@@ -144,7 +144,7 @@ pub(crate) struct AgentOptions {
     /// Turn on nf_conntrack_acct and nf_conntrack_events where they are off
     #[arg(long)]
     pub(crate) enable_conntrack_accounting: bool,
-    /// Allow listening beyond loopback, without authentication
+    /// Allow listening beyond loopback without token or TLS
     #[arg(long)]
     pub(crate) insecure: bool,
     /// End after this long

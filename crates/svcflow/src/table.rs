@@ -2,26 +2,26 @@
 
 /// One column's heading and side.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Column {
-    pub(crate) title: &'static str,
+pub(crate) struct Column<'t> {
+    pub(crate) title: &'t str,
     pub(crate) right: bool,
 }
 
 /// A column of text.
-pub(crate) const fn left(title: &'static str) -> Column {
+pub(crate) const fn left(title: &str) -> Column<'_> {
     Column { title, right: false }
 }
 
 /// A column of numbers.
-pub(crate) const fn right(title: &'static str) -> Column {
+pub(crate) const fn right(title: &str) -> Column<'_> {
     Column { title, right: true }
 }
 
 /// Lays the rows out; a row shorter than the columns has empty cells at its end.
-pub(crate) fn render(columns: &[Column], rows: &[Vec<String>], colour: bool) -> String {
-    let width = |(index, column): (usize, &Column)| {
+pub(crate) fn render(columns: &[Column<'_>], rows: &[Vec<String>], colour: bool) -> String {
+    let width = |(index, column): (usize, &Column<'_>)| {
         let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
-        cells.chain([column.title.len()]).max().unwrap_or(0)
+        cells.chain([column.title.chars().count()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = columns.iter().enumerate().map(width).collect();
     let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
@@ -34,7 +34,7 @@ pub(crate) fn render(columns: &[Column], rows: &[Vec<String>], colour: bool) -> 
     text
 }
 
-fn line(columns: &[Column], widths: &[usize], cells: &[String]) -> String {
+fn line(columns: &[Column<'_>], widths: &[usize], cells: &[String]) -> String {
     let mut text = String::new();
     for (index, (column, &width)) in columns.iter().zip(widths).enumerate() {
         let cell = cells.get(index).map_or("", String::as_str);

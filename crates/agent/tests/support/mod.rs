@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use svcflow_agent::{
-    AgentHandle, Config, ManualClock, Options, Shared, Switches, bind, router, serve,
+    AgentHandle, Config, ManualClock, Options, Protection, Shared, Switches, bind, router, serve,
 };
 use svcflow_model::{
     Baseline, Connection, Counters, Edge, EdgeReading, LossKind, Observation, ObservationSink,
@@ -25,6 +25,8 @@ pub(crate) struct Script {
     pub(crate) connections: Vec<Connection>,
     pub(crate) losses: Vec<(LossKind, u64)>,
     pub(crate) fail: bool,
+    /// How long after `START` the source says it looks.
+    pub(crate) later: Duration,
 }
 
 /// The strings.
@@ -72,27 +74,29 @@ impl TrafficSource for FakeSource {
     fn look(&mut self, sink: &mut dyn ObservationSink) -> Result<(), SourceError> {
         self.strings.looks.fetch_add(1, Ordering::SeqCst);
         let mut script = self.strings.script.lock().unwrap();
+        let later = i64::try_from(script.later.as_nanos()).unwrap();
+        let at = Timestamp(START.0 + later);
         if std::mem::take(&mut script.fail) {
             let source = "the kernel is out of sorts".into();
             return Err(SourceError::Failed { operation: "reading sets", source });
         }
         if self.description.name == "nftables" && !self.stated {
             let origin = Origin { id: 7, handle: 1 };
-            sink.observe(START, &Observation::Origin { origin, baseline: Baseline::Zero });
+            sink.observe(at, &Observation::Origin { origin, baseline: Baseline::Zero });
             self.stated = true;
         }
-        sink.observe(START, &Observation::LookBegan);
+        sink.observe(at, &Observation::LookBegan);
         for (edge, counters) in &script.readings {
             let reading = EdgeReading { edge: *edge, place: 0, counters: *counters };
-            sink.observe(START, &Observation::Edge(reading));
+            sink.observe(at, &Observation::Edge(reading));
         }
         for connection in &script.connections {
-            sink.observe(START, &Observation::Connection(*connection));
+            sink.observe(at, &Observation::Connection(*connection));
         }
         for (kind, count) in script.losses.drain(..) {
-            sink.observe(START, &Observation::Lost { kind, count, bytes: 0 });
+            sink.observe(at, &Observation::Lost { kind, count, bytes: 0 });
         }
-        sink.observe(START, &Observation::LookEnded { complete: true });
+        sink.observe(at, &Observation::LookEnded { complete: true });
         Ok(())
     }
 }
@@ -172,9 +176,11 @@ pub(crate) async fn request(shared: &Arc<Shared>, method: &str, target: &str) ->
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(serve(listener, router(shared.clone()), async {
-        let _ = stopped.await;
-    }));
+    let routes = router(shared.clone());
+    let server = tokio::spawn(async move {
+        let stopped = async { drop(stopped.await) };
+        serve(listener, routes, &Protection::default(), stopped).await
+    });
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let head = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();

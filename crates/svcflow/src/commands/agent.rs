@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use svcflow_agent::{Config, Options, kernel_source, start_with};
+use svcflow_agent::{Config, Options, Protection, kernel_source, start_with};
 use svcflow_source::Preference;
 
 use super::serving::{Listen, Serving};
@@ -13,8 +13,9 @@ use crate::output;
 pub(crate) fn run(options: &AgentOptions) -> Result<(), CliError> {
     let config = configured(options)?;
     let listen = Listen::At(config.listen);
+    let protection = Protection::load(&config)?;
     let agent = start_with(kernel_source(config.source), Options::new(config))?;
-    let serving = Serving::start(&agent, &listen)?;
+    let serving = Serving::start(&agent, &listen, protection)?;
     say_what_is_seen(&agent.shared().snapshot());
     output::say(&format!("listening on {}", serving.url()));
     serving.wait(options.duration)?;

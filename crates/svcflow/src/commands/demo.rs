@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use svcflow_agent::{AgentHandle, BoxError, Config, Options, kernel_source, start_with};
+use svcflow_agent::{
+    AgentHandle, BoxError, Config, Options, Protection, kernel_source, start_with,
+};
 use svcflow_lab::{Lab, Lifetime, Plan, Target, Topology, Transfer};
 use svcflow_model::{EdgeRow, Losses, Protocol};
 use svcflow_source::TrafficSource;
@@ -31,7 +33,7 @@ fn live(lab: &Arc<Lab>, options: &DemoOptions) -> Result<(), CliError> {
     let agent = agent(lab, options, INTERVAL)?;
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
     let listen = options.listen.map_or(Listen::From(usual), Listen::At);
-    let serving = Serving::start(&agent, &listen)?;
+    let serving = Serving::start(&agent, &listen, Protection::default())?;
     super::agent::say_what_is_seen(&agent.shared().snapshot());
     output::say(&format!("serving {} (try {0}/api/v1/edges, {0}/metrics)", serving.url()));
     let traffic = lab.background()?;

@@ -13,7 +13,7 @@ use crate::exit::CliError;
 use crate::table::{self, Column, left, right};
 use crate::{output, units};
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column<'_>; 10] = [
     left("ENDPOINT"),
     left("SERVICE"),
     left("PROVIDER"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use svcflow_agent::{AgentHandle, bind, router, serve};
+use svcflow_agent::{AgentHandle, Protection, bind, router, serve};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -19,6 +19,7 @@ const PORTS_TRIED: u16 = 100;
 /// HTTP on its own runtime; ends when dropped.
 pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
+    scheme: &'static str,
     // Before the runtime: serving ends, then its threads do.
     _stop: oneshot::Sender<()>,
     _runtime: Runtime,
@@ -34,23 +35,28 @@ pub(crate) enum Listen {
 
 impl Serving {
     /// Serves an agent beside the calling thread.
-    pub(crate) fn start(agent: &AgentHandle, listen: &Listen) -> Result<Self, CliError> {
+    pub(crate) fn start(
+        agent: &AgentHandle,
+        listen: &Listen,
+        protection: Protection,
+    ) -> Result<Self, CliError> {
         let runtime = runtime()?;
         let listener = runtime.block_on(listener(listen))?;
         let address = listener.local_addr().map_err(CliError::Start)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let routes = router(agent.shared());
+        let scheme = protection.scheme();
         runtime.spawn(async move {
             let done = async { drop(stopped.await) };
-            if let Err(error) = serve(listener, routes, done).await {
+            if let Err(error) = serve(listener, routes, &protection, done).await {
                 tracing::error!("{error}");
             }
         });
-        Ok(Self { address, _stop: stop, _runtime: runtime })
+        Ok(Self { address, scheme, _stop: stop, _runtime: runtime })
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Waits for an interrupt, a termination, or the end of `duration`.

@@ -1,0 +1,20 @@
+//! InfluxQL statements answered from the store, as InfluxDB 1.6.7 answers them.
+
+mod cancel;
+mod column;
+mod error;
+mod kernel;
+mod limits;
+mod plan;
+mod scalar_math;
+mod session;
+mod sink;
+mod zone;
+
+pub use cancel::{Cancel, CancelReason};
+pub use column::{Column, Scalar, Validity, Values};
+pub use error::{Blame, QueryError};
+pub use limits::Limits;
+pub use session::Session;
+pub use sink::{ResultSink, SeriesFrame, SinkClosed};
+pub use zone::{Zone, write_time};

@@ -1,0 +1,124 @@
+//! From a configuration to a server, and its end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::serve::Listener;
+use svcflow_store::Store;
+use svcflow_transport::{ServerTls, TlsListener};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::{Config, Engine, Error, Users, http};
+
+/// What time it is, in nanoseconds since the epoch.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// How long requests under way may take once the server is to stop.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// The system's clock.
+#[must_use]
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    })
+}
+
+/// Binds the HTTP address.
+///
+/// # Errors
+/// Where the port is taken or not ours; the message names the remedy.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+}
+
+/// A server that isn't serving yet.
+pub struct Server {
+    app: Arc<App>,
+    tls: Option<ServerTls>,
+    more: Router,
+}
+
+impl Server {
+    /// Puts a server together: reads the users and the certificate that the configuration names.
+    ///
+    /// # Errors
+    /// Where one of those files can't be read or used.
+    pub fn new(
+        config: &Config,
+        store: Store,
+        engine: Box<dyn Engine>,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        let users = config.users_file.as_deref().map(Users::read).transpose()?;
+        let tls = |(certificate, key)| ServerTls::read(certificate, key, None).map_err(Error::Tls);
+        let tls = config.tls().map(tls).transpose()?;
+        let app = Arc::new(App::new(store, engine, users, config, clock));
+        Ok(Self { app, tls, more: Router::new() })
+    }
+
+    /// Serves these routes, too.
+    #[must_use]
+    pub fn with_routes(mut self, routes: Router) -> Self {
+        self.more = self.more.merge(routes);
+        self
+    }
+
+    /// `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Serves until `shutdown` is there. Then no connection is taken any more, queries are ended and writes under way
+    /// are finished.
+    ///
+    /// # Errors
+    /// Where the listener fails for good.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Error> {
+        let router = self.more.merge(http::router(Arc::clone(&self.app)));
+        match &self.tls {
+            Some(tls) => serve(TlsListener::new(listener, tls), router, &self.app, shutdown).await,
+            None => serve(listener, router, &self.app, shutdown).await,
+        }
+    }
+}
+
+async fn serve<L: Listener<Addr: std::fmt::Debug>>(
+    listener: L,
+    router: Router,
+    app: &Arc<App>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
+    let (stop, mut stopped) = watch::channel(false);
+    let app = Arc::clone(app);
+    let shutdown = async move {
+        shutdown.await;
+        app.stop();
+        let _ = stop.send(true);
+    };
+    let over = async move {
+        // An error is a sender that went with the shutdown's future: then serving is over anyway.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown);
+    tokio::select! {
+        served = serving => served.map_err(Error::Serve),
+        () = over => {
+            tracing::warn!("some requests took longer than {GRACE:?} to end and were broken off");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! One database: its schema, and the data of its policies.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::{RwLock, RwLockReadGuard};
+use roaring::RoaringBitmap;
+
+use crate::batch::{Row, Rows};
+use crate::index::MeasurementId;
+use crate::log::record::{Change, put_series};
+use crate::memtable::Memtable;
+use crate::schema::{DatabaseId, Delete, PolicyId, PolicySchema, Schema};
+use crate::{Error, FieldId, FieldType, PolicySpec, SeriesId, TimeRange};
+
+pub(crate) struct Database {
+    pub(crate) id: DatabaseId,
+    pub(crate) name: Arc<str>,
+    cell: RwLock<Cell>,
+    data: RwLock<HashMap<PolicyId, Arc<PolicyData>>>,
+}
+
+#[derive(Default)]
+struct Cell {
+    schema: Arc<Schema>,
+    /// Series and fields that the log doesn't have yet, as it will have them. Whatever is written to the
+    /// log of this database goes behind them.
+    unlogged: Vec<u8>,
+}
+
+/// A policy's rows.
+#[derive(Default)]
+pub(crate) struct PolicyData {
+    pub(crate) heads: Arc<Memtable>,
+}
+
+impl Database {
+    pub(crate) fn new(id: DatabaseId, name: &str) -> Self {
+        Self { id, name: name.into(), cell: RwLock::default(), data: RwLock::default() }
+    }
+
+    pub(crate) fn schema(&self) -> Arc<Schema> {
+        Arc::clone(&self.cell.read().schema)
+    }
+
+    /// Changes the schema. Snapshots that were taken before keep theirs.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Schema) -> T) -> T {
+        change(Arc::make_mut(&mut self.cell.write().schema))
+    }
+
+    /// Takes what must stand in the log before anything that comes next.
+    pub(crate) fn take_unlogged(&self) -> Vec<u8> {
+        if self.cell.read().unlogged.is_empty() {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.cell.write().unlogged)
+    }
+
+    /// Gives back what was taken, since it couldn't be written.
+    pub(crate) fn give_back(&self, mut unlogged: Vec<u8>) {
+        let mut cell = self.cell.write();
+        unlogged.append(&mut cell.unlogged);
+        cell.unlogged = unlogged;
+    }
+
+    pub(crate) fn data(&self, policy: PolicyId) -> Option<Arc<PolicyData>> {
+        self.data.read().get(&policy).map(Arc::clone)
+    }
+
+    pub(crate) fn all_data(&self) -> RwLockReadGuard<'_, HashMap<PolicyId, Arc<PolicyData>>> {
+        self.data.read()
+    }
+
+    /// Makes a policy or changes it.
+    pub(crate) fn put_policy(&self, id: PolicyId, spec: PolicySpec, default: bool) {
+        let name: Arc<str> = spec.name.as_str().into();
+        self.change(|schema| {
+            if default {
+                schema.default = Some(Arc::clone(&name));
+            }
+            let fields = match schema.policies.get(&name) {
+                Some(policy) => policy.fields.clone(),
+                None => HashMap::new(),
+            };
+            schema.policies.insert(name, Arc::new(PolicySchema { id, spec, fields }));
+        });
+        self.data.write().entry(id).or_default();
+    }
+
+    pub(crate) fn drop_policy(&self, id: PolicyId) {
+        self.change(|schema| {
+            schema.policies.retain(|_, policy| policy.id != id);
+            if schema.default.as_ref().is_some_and(|name| !schema.policies.contains_key(name)) {
+                schema.default = None;
+            }
+        });
+        self.data.write().remove(&id);
+    }
+
+    /// The series of this measurement and these tags, made if it isn't there.
+    pub(crate) fn series(
+        &self,
+        measurement: &str,
+        tags: &[(&str, &str)],
+    ) -> Result<SeriesId, Error> {
+        if let Some(id) = self.cell.read().schema.index.find(measurement, tags) {
+            return Ok(id);
+        }
+        check_names(measurement, tags)?;
+        let mut cell = self.cell.write();
+        let cell = &mut *cell;
+        if let Some(id) = cell.schema.index.find(measurement, tags) {
+            return Ok(id);
+        }
+        let id = cell.schema.index.next_series()?;
+        let measurement_id = cell.schema.index.measurement_id(measurement);
+        let index = Arc::make_mut(&mut Arc::make_mut(&mut cell.schema).index);
+        index.insert(id, measurement_id, measurement, tags);
+        put_series(&mut cell.unlogged, self.id, id, measurement_id, measurement, tags);
+        Ok(id)
+    }
+
+    /// Puts a series that was made in an earlier run.
+    pub(crate) fn put_series(
+        &self,
+        id: SeriesId,
+        measurement: MeasurementId,
+        name: &str,
+        tags: &[(&str, &str)],
+    ) {
+        self.change(|schema| {
+            if schema.index.next_series().is_ok_and(|next| next <= id) {
+                Arc::make_mut(&mut schema.index).insert(id, measurement, name, tags);
+            }
+        });
+    }
+
+    /// Puts rows of an earlier run. Those whose series or fields are unknown are left out; returns
+    /// whether there were none.
+    pub(crate) fn put_rows(&self, policy: PolicyId, rows: Rows) -> bool {
+        let Some(data) = self.data(policy) else { return false };
+        let schema = self.schema();
+        let shapes: Vec<&[FieldId]> = rows.shapes().collect();
+        let known = |row: &Row<'_>| {
+            let measurement = schema.index.measurement_of(row.series)?;
+            let fields = schema.policy_by_id(policy)?.fields.get(&measurement)?;
+            shapes.get(row.shape)?.iter().all(|field| fields.has(*field)).then_some(())
+        };
+        if rows.iter().all(|row| known(&row).is_some()) {
+            data.heads.apply(&rows);
+            return true;
+        }
+        self.change(|schema| {
+            for row in rows.iter() {
+                // What was lost must not get its number again.
+                Arc::make_mut(&mut schema.index).reserve(row.series);
+            }
+        });
+        data.heads.apply(&rows.only(|row| known(row).is_some()));
+        false
+    }
+
+    pub(crate) fn measurement_of(&self, series: SeriesId) -> Result<MeasurementId, Error> {
+        let found = self.cell.read().schema.index.measurement_of(series);
+        found.ok_or(Error::SeriesNotFound { series: series.get() })
+    }
+
+    /// The field of this name in the series' measurement, made if it isn't there.
+    pub(crate) fn field(
+        &self,
+        policy: PolicyId,
+        series: SeriesId,
+        name: &str,
+        kind: FieldType,
+    ) -> Result<FieldId, Error> {
+        let measurement = self.measurement_of(series)?;
+        if let Some(id) = find_field(&self.cell.read().schema, policy, measurement, name, kind)? {
+            return Ok(id);
+        }
+        if name.is_empty() {
+            return Err(Error::NameInvalid { what: "a field without a name" });
+        }
+        let mut cell = self.cell.write();
+        let cell = &mut *cell;
+        if let Some(id) = find_field(&cell.schema, policy, measurement, name, kind)? {
+            return Ok(id);
+        }
+        let known = cell.schema.policy_by_id(policy);
+        let known = known.ok_or_else(|| Error::PolicyNotFound { name: String::new() })?;
+        let id = known
+            .fields
+            .get(&measurement)
+            .map_or_else(|| FieldId::new(0, kind), |fields| fields.next(kind));
+        let id = id.ok_or_else(|| Error::TooManyFields {
+            measurement: cell.schema.index.measurement_name(measurement).to_owned(),
+        })?;
+        Arc::make_mut(&mut cell.schema).put_field(policy, measurement, id, name);
+        let change = Change::Field { database: self.id, policy, measurement, field: id, name };
+        change.put(&mut cell.unlogged);
+        Ok(id)
+    }
+
+    /// Deletes rows of series in all policies.
+    pub(crate) fn delete(&self, number: u64, range: TimeRange, series: &RoaringBitmap) {
+        for data in self.data.read().values() {
+            for id in series {
+                data.heads.delete(SeriesId::new(id), range);
+            }
+        }
+        self.change(|schema| {
+            let delete = Delete { number, range, series: series.clone() };
+            Arc::make_mut(&mut schema.deletes).push(delete);
+        });
+    }
+
+    /// Drops series with their data.
+    pub(crate) fn drop_series(&self, series: &RoaringBitmap) {
+        self.change(|schema| {
+            schema.generation += 1;
+            let index = Arc::make_mut(&mut schema.index);
+            for id in series {
+                index.remove(SeriesId::new(id));
+            }
+            schema.forget_measurements();
+        });
+        for data in self.data.read().values() {
+            for id in series {
+                data.heads.delete(SeriesId::new(id), TimeRange::ALL);
+            }
+        }
+    }
+}
+
+fn find_field(
+    schema: &Schema,
+    policy: PolicyId,
+    measurement: MeasurementId,
+    name: &str,
+    given: FieldType,
+) -> Result<Option<FieldId>, Error> {
+    let policy = schema.policy_by_id(policy);
+    let Some(fields) = policy.and_then(|policy| policy.fields.get(&measurement)) else {
+        return Ok(None);
+    };
+    fields.find(name, given).map_err(|there| Error::FieldTypeConflict {
+        measurement: schema.index.measurement_name(measurement).to_owned(),
+        field: name.to_owned(),
+        there,
+        given,
+    })
+}
+
+fn check_names(measurement: &str, tags: &[(&str, &str)]) -> Result<(), Error> {
+    let fault = if measurement.is_empty() {
+        "a measurement without a name"
+    } else if tags.iter().any(|(key, value)| key.is_empty() || value.is_empty()) {
+        "a tag without a key or a value"
+    } else if !tags.is_sorted_by(|one, next| one.0 < next.0) {
+        "tags that aren't sorted by key, each once"
+    } else {
+        return Ok(());
+    };
+    Err(Error::NameInvalid { what: fault })
+}

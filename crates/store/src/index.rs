@@ -1,0 +1,278 @@
+//! The series of a database: which there are, and which have which tags. All in memory.
+//!
+//! Texts are kept once and numbered; a series is its measurement and pairs of such numbers. Bitmaps are
+//! behind [`Arc`]s, so that a copy of the whole index, which a writer makes only while a snapshot holds
+//! the old one, costs a reference count a tag value and not a bitmap.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use roaring::RoaringBitmap;
+
+use crate::symbols::{Symbol, Symbols};
+use crate::{Error, SeriesId};
+
+/// A measurement of a database. Counted up, never used again after a drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MeasurementId(pub(crate) u32);
+
+/// Series, found by measurement and tags, by id, and by tag.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    symbols: Symbols,
+    /// By id; `None` where it was dropped.
+    series: Vec<Option<SeriesEntry>>,
+    /// Ids by what they stand for.
+    ids: HashTable<u32>,
+    measurements: BTreeMap<Arc<str>, Arc<MeasurementEntry>>,
+    /// The measurement of each id that was given out.
+    names: Vec<Arc<str>>,
+    /// Seeded at random: whoever writes can't choose series that collide.
+    hasher: RandomState,
+}
+
+#[derive(Clone, Debug)]
+struct SeriesEntry {
+    measurement: MeasurementId,
+    tags: Arc<[(Symbol, Symbol)]>,
+}
+
+/// The series of one measurement.
+#[derive(Clone, Debug)]
+pub(crate) struct MeasurementEntry {
+    pub(crate) id: MeasurementId,
+    pub(crate) name: Arc<str>,
+    pub(crate) series: Arc<RoaringBitmap>,
+    tags: BTreeMap<Arc<str>, TagEntry>,
+}
+
+/// The values of one tag key.
+#[derive(Clone, Debug, Default)]
+struct TagEntry {
+    values: BTreeMap<Arc<str>, Arc<RoaringBitmap>>,
+}
+
+impl Index {
+    /// The series of this measurement with exactly these tags, which are sorted by key.
+    pub(crate) fn find(&self, measurement: &str, tags: &[(&str, &str)]) -> Option<SeriesId> {
+        let entry = self.measurements.get(measurement)?;
+        let hash = hash(&self.hasher, entry.id, tags.iter().copied());
+        let same = |id: &u32| self.entry(*id).is_some_and(|it| self.is(it, entry.id, tags));
+        self.ids.find(hash, same).map(|id| SeriesId::new(*id))
+    }
+
+    fn is(&self, entry: &SeriesEntry, measurement: MeasurementId, tags: &[(&str, &str)]) -> bool {
+        entry.measurement == measurement
+            && entry.tags.len() == tags.len()
+            && self.texts(entry).eq(tags.iter().copied())
+    }
+
+    fn texts<'a>(&'a self, entry: &'a SeriesEntry) -> impl Iterator<Item = (&'a str, &'a str)> {
+        texts_of(&self.symbols, &entry.tags)
+    }
+
+    fn entry(&self, id: u32) -> Option<&SeriesEntry> {
+        self.series.get(id as usize)?.as_ref()
+    }
+
+    /// The id that the next new series gets.
+    pub(crate) fn next_series(&self) -> Result<SeriesId, Error> {
+        // The last number stays free, so that one past any id is a number too.
+        u32::try_from(self.series.len())
+            .ok()
+            .filter(|id| *id < u32::MAX)
+            .map(SeriesId::new)
+            .ok_or(Error::TooManySeries)
+    }
+
+    /// Makes sure that no new series gets this id.
+    pub(crate) fn reserve(&mut self, id: SeriesId) {
+        if self.series.len() <= id.index() {
+            self.series.resize(id.index() + 1, None);
+        }
+    }
+
+    /// The id of this measurement, or the one that it would get.
+    pub(crate) fn measurement_id(&self, name: &str) -> MeasurementId {
+        let next = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        self.measurements.get(name).map_or(MeasurementId(next), |entry| entry.id)
+    }
+
+    /// Adds the series under this id, which is beyond any that was given out.
+    pub(crate) fn insert(
+        &mut self,
+        id: SeriesId,
+        measurement: MeasurementId,
+        name: &str,
+        tags: &[(&str, &str)],
+    ) {
+        let name = self.insert_measurement(measurement, name);
+        let symbols = &mut self.symbols;
+        let numbered: Arc<[_]> =
+            tags.iter().map(|(key, value)| (symbols.insert(key), symbols.insert(value))).collect();
+        let texts: Vec<_> = numbered
+            .iter()
+            .map(|(key, value)| (symbols.shared(*key), symbols.shared(*value)))
+            .collect();
+        if let Some(entry) = self.measurements.get_mut(&name) {
+            Arc::make_mut(entry).insert(id, texts);
+        }
+        self.series.truncate(id.index());
+        self.series.resize(id.index(), None);
+        self.series.push(Some(SeriesEntry { measurement, tags: numbered }));
+        let (series, symbols, state) = (&self.series, &self.symbols, &self.hasher);
+        let rehash = |id: &u32| {
+            let Some(Some(entry)) = series.get(*id as usize) else { return 0 };
+            hash(state, entry.measurement, texts_of(symbols, &entry.tags))
+        };
+        let hash = hash(state, measurement, tags.iter().copied());
+        self.ids.insert_unique(hash, id.get(), rehash);
+    }
+
+    /// Adds the measurement under this id, unless it is there, and gives its shared name.
+    fn insert_measurement(&mut self, id: MeasurementId, name: &str) -> Arc<str> {
+        if let Some(entry) = self.measurements.get(name) {
+            return Arc::clone(&entry.name);
+        }
+        let name: Arc<str> = name.into();
+        self.names.resize(id.0 as usize, Arc::default());
+        self.names.push(Arc::clone(&name));
+        let entry = MeasurementEntry {
+            id,
+            name: Arc::clone(&name),
+            series: Arc::default(),
+            tags: BTreeMap::new(),
+        };
+        self.measurements.insert(Arc::clone(&name), Arc::new(entry));
+        name
+    }
+
+    /// Takes the series out, and its measurement with its last one.
+    pub(crate) fn remove(&mut self, id: SeriesId) {
+        let Some(entry) = self.series.get_mut(id.index()).and_then(Option::take) else { return };
+        let texts: Vec<_> = entry
+            .tags
+            .iter()
+            .map(|(key, value)| (self.symbols.shared(*key), self.symbols.shared(*value)))
+            .collect();
+        let pairs = texts.iter().map(|(key, value)| (&**key, &**value));
+        if let Ok(found) =
+            self.ids.find_entry(hash(&self.hasher, entry.measurement, pairs), |it| *it == id.get())
+        {
+            found.remove();
+        }
+        let Some(name) = self.names.get(entry.measurement.0 as usize) else { return };
+        if let Some(measurement) = self.measurements.get_mut(name) {
+            let measurement = Arc::make_mut(measurement);
+            measurement.remove(id, &texts);
+            if measurement.series.is_empty() {
+                self.measurements.remove(name);
+            }
+        }
+    }
+
+    /// The measurement of this series.
+    pub(crate) fn measurement_of(&self, id: SeriesId) -> Option<MeasurementId> {
+        self.entry(id.get()).map(|entry| entry.measurement)
+    }
+
+    /// The tags of this series, sorted by key.
+    pub(crate) fn tags(&self, id: SeriesId) -> impl Iterator<Item = (&str, &str)> {
+        self.entry(id.get()).into_iter().flat_map(|entry| self.texts(entry))
+    }
+
+    /// All measurements, sorted by name.
+    pub(crate) fn measurements(&self) -> impl Iterator<Item = &Arc<MeasurementEntry>> {
+        self.measurements.values()
+    }
+
+    pub(crate) fn measurement(&self, name: &str) -> Option<&Arc<MeasurementEntry>> {
+        self.measurements.get(name)
+    }
+
+    /// The name of a measurement that is or was.
+    pub(crate) fn measurement_name(&self, id: MeasurementId) -> &str {
+        self.names.get(id.0 as usize).map_or("", |name| name)
+    }
+
+    /// Whether the measurement has series.
+    pub(crate) fn has_measurement(&self, id: MeasurementId) -> bool {
+        let entry = self.measurements.get(self.measurement_name(id));
+        entry.is_some_and(|entry| entry.id == id)
+    }
+
+    /// How many series there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+}
+
+impl MeasurementEntry {
+    fn insert(&mut self, id: SeriesId, tags: Vec<(Arc<str>, Arc<str>)>) {
+        Arc::make_mut(&mut self.series).insert(id.get());
+        for (key, value) in tags {
+            let bitmap = self.tags.entry(key).or_default().values.entry(value).or_default();
+            Arc::make_mut(bitmap).insert(id.get());
+        }
+    }
+
+    fn remove(&mut self, id: SeriesId, tags: &[(Arc<str>, Arc<str>)]) {
+        Arc::make_mut(&mut self.series).remove(id.get());
+        for (key, value) in tags {
+            let Some(tag) = self.tags.get_mut(key) else { continue };
+            if let Some(bitmap) = tag.values.get_mut(value) {
+                Arc::make_mut(bitmap).remove(id.get());
+                if bitmap.is_empty() {
+                    tag.values.remove(value);
+                }
+            }
+            if tag.values.is_empty() {
+                self.tags.remove(key);
+            }
+        }
+    }
+
+    pub(crate) fn tag_keys(&self) -> impl Iterator<Item = &str> {
+        self.tags.keys().map(|key| &**key)
+    }
+
+    pub(crate) fn tag_values(&self, key: &str) -> impl Iterator<Item = (&str, &RoaringBitmap)> {
+        let values = self.tags.get(key).map(|tag| tag.values.iter());
+        values.into_iter().flatten().map(|(value, series)| (&**value, &**series))
+    }
+
+    pub(crate) fn series_with(&self, key: &str, value: &str) -> RoaringBitmap {
+        let tag = self.tags.get(key);
+        if value.is_empty() {
+            let mut without = (*self.series).clone();
+            for series in tag.into_iter().flat_map(|tag| tag.values.values()) {
+                without -= &**series;
+            }
+            return without;
+        }
+        tag.and_then(|tag| tag.values.get(value)).map(|it| (**it).clone()).unwrap_or_default()
+    }
+}
+
+fn hash<'a>(
+    state: &RandomState,
+    measurement: MeasurementId,
+    tags: impl Iterator<Item = (&'a str, &'a str)>,
+) -> u64 {
+    let mut hasher = state.build_hasher();
+    measurement.hash(&mut hasher);
+    for pair in tags {
+        pair.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn texts_of<'a>(
+    symbols: &'a Symbols,
+    tags: &'a [(Symbol, Symbol)],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    tags.iter().map(|(key, value)| (symbols.text(*key), symbols.text(*value)))
+}

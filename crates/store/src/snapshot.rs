@@ -1,0 +1,154 @@
+//! A database as it is at an instant, to be read.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use crate::database::Database;
+use crate::index::{MeasurementEntry, MeasurementId};
+use crate::scan::{Scan, ScanRequest};
+use crate::schema::Schema;
+use crate::{Error, FieldId, FieldType, Policy, SeriesId};
+
+/// A database's series, policies and fields as they were when it was taken. Cheap, and blocks no one.
+///
+/// Rows are not frozen: a scan sees, of each series, at least what was there when the snapshot was
+/// taken, and never half a row.
+#[derive(Clone)]
+pub struct Snapshot {
+    database: Arc<Database>,
+    schema: Arc<Schema>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(database: Arc<Database>) -> Self {
+        let schema = database.schema();
+        Self { database, schema }
+    }
+
+    /// The policies, sorted by name.
+    #[must_use]
+    pub fn policies(&self) -> Vec<Policy> {
+        self.schema.list()
+    }
+
+    /// The measurements' names, sorted.
+    pub fn measurements(&self) -> impl Iterator<Item = &str> {
+        self.schema.index.measurements().map(|entry| &*entry.name)
+    }
+
+    /// The measurement of this name.
+    #[must_use]
+    pub fn measurement(&self, name: &str) -> Option<Measurement> {
+        let entry = Arc::clone(self.schema.index.measurement(name)?);
+        Some(Measurement { schema: Arc::clone(&self.schema), entry })
+    }
+
+    /// How many series there are, of all measurements.
+    #[must_use]
+    pub fn series_count(&self) -> usize {
+        self.schema.index.len()
+    }
+
+    /// See [`Store::generation`](crate::Store::generation).
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.schema.generation
+    }
+
+    /// Begins to read rows. A snapshot may be scanned by several threads at once, each with a part of
+    /// the series.
+    ///
+    /// # Errors
+    ///
+    /// There is no such policy.
+    pub fn scan(&self, request: &ScanRequest<'_>) -> Result<Scan, Error> {
+        let policy = self.schema.policy(request.policy)?;
+        let data = self.database.data(policy.id);
+        let name = || policy.spec.name.clone();
+        Ok(Scan::new(data.ok_or_else(|| Error::PolicyNotFound { name: name() })?, request))
+    }
+}
+
+/// A measurement of a snapshot.
+#[derive(Clone)]
+pub struct Measurement {
+    schema: Arc<Schema>,
+    entry: Arc<MeasurementEntry>,
+}
+
+/// A field of a measurement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What a scan asks for it by.
+    pub id: FieldId,
+}
+
+impl Field {
+    /// Its type.
+    #[must_use]
+    pub fn field_type(&self) -> FieldType {
+        self.id.field_type()
+    }
+}
+
+impl Measurement {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.entry.name
+    }
+
+    /// Its id, which no other measurement of the database gets.
+    #[must_use]
+    pub fn id(&self) -> MeasurementId {
+        self.entry.id
+    }
+
+    /// All its series.
+    #[must_use]
+    pub fn series_all(&self) -> &RoaringBitmap {
+        &self.entry.series
+    }
+
+    /// The keys of all tags that one of its series has, sorted.
+    pub fn tag_keys(&self) -> impl Iterator<Item = &str> {
+        self.entry.tag_keys()
+    }
+
+    /// The values of a tag, sorted, each with the series that have it.
+    pub fn tag_values(&self, key: &str) -> impl Iterator<Item = (&str, &RoaringBitmap)> {
+        self.entry.tag_values(key)
+    }
+
+    /// The series whose tag has this value; with an empty one, those without the tag.
+    #[must_use]
+    pub fn series_with(&self, key: &str, value: &str) -> RoaringBitmap {
+        self.entry.series_with(key, value)
+    }
+
+    /// A series' tags, sorted by key.
+    pub fn tags(&self, series: SeriesId) -> impl Iterator<Item = (&str, &str)> {
+        self.schema.index.tags(series)
+    }
+
+    /// A series' tag of this key.
+    #[must_use]
+    pub fn tag(&self, series: SeriesId, key: &str) -> Option<&str> {
+        self.tags(series).find(|tag| tag.0 == key).map(|tag| tag.1)
+    }
+
+    /// The fields that the measurement has in a policy (without a name, the default one), sorted by name.
+    ///
+    /// # Errors
+    ///
+    /// There is no such policy.
+    pub fn fields(&self, policy: Option<&str>) -> Result<Vec<Field>, Error> {
+        let policy = self.schema.policy(policy)?;
+        let fields = policy.fields.get(&self.entry.id);
+        let fields = fields.into_iter().flat_map(|fields| fields.iter());
+        Ok(fields.map(|(name, id)| Field { name: Arc::clone(name), id }).collect())
+    }
+}

@@ -1,0 +1,111 @@
+//! What was durable is there after a start, whatever way the process ended.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{open, rows, store};
+use svcflow_store::{
+    Error, FieldType, FieldValue, Options, PolicyChange, PolicySpec, Store, TimeRange,
+};
+
+#[test]
+fn everything_is_there_after_a_start() {
+    let (folder, store) = store();
+    store
+        .create_policy("db", PolicySpec::new("year", Some(Duration::from_secs(31_536_000))), true)
+        .unwrap();
+    store.create_database("gone", PolicySpec::new("autogen", None)).unwrap();
+    store.drop_database("gone").unwrap();
+    let change = PolicyChange { replicas: Some(3), ..PolicyChange::default() };
+    store.alter_policy("db", "autogen", &change).unwrap();
+    let mut batch = store.batch("db", None).unwrap();
+    for number in 0..10_i64 {
+        let series = batch.series("m", &[("number", &number.to_string())]).unwrap();
+        let fields = [
+            batch.field(series, "float", FieldType::Float).unwrap(),
+            batch.field(series, "integer", FieldType::Integer).unwrap(),
+            batch.field(series, "text", FieldType::String).unwrap(),
+            batch.field(series, "truth", FieldType::Boolean).unwrap(),
+        ];
+        let text = format!("text {}", number % 3);
+        let values = [
+            (fields[0], FieldValue::Float(f64::from(i32::try_from(number).unwrap()) / 3.0)),
+            (fields[1], FieldValue::Integer(-number)),
+            (fields[2], FieldValue::String(&text)),
+            (fields[3], FieldValue::Boolean(number % 2 == 0)),
+        ];
+        batch.push(series, number * 1_000, &values).unwrap();
+    }
+    batch.commit().unwrap();
+    store.delete("db", &[2].into_iter().collect(), TimeRange { first: 0, last: 2_000 }).unwrap();
+    store.drop_series("db", &[3].into_iter().collect()).unwrap();
+
+    let before = (
+        store.databases(),
+        store.policies("db").unwrap(),
+        rows(&store.read("db").unwrap(), "m", TimeRange::ALL),
+    );
+    assert_eq!(before.2.len(), 8);
+    drop(store);
+    let store = open(folder.path());
+    let snapshot = store.read("db").unwrap();
+    assert_eq!(store.databases(), before.0);
+    assert_eq!(store.policies("db").unwrap(), before.1);
+    assert_eq!(rows(&snapshot, "m", TimeRange::ALL), before.2);
+    assert!(store.stats().damage.is_empty());
+    let mut batch = store.batch("db", None).unwrap();
+    assert_eq!(batch.series("m", &[("number", "3")]).unwrap().get(), 10);
+}
+
+#[test]
+fn a_second_process_is_kept_out() {
+    let (folder, store) = store();
+    assert!(matches!(
+        Store::open(folder.path(), Options::default()),
+        Err(Error::Locked { path }) if path.ends_with("LOCK")
+    ));
+    drop(store);
+    open(folder.path());
+}
+
+#[test]
+fn another_format_is_refused() {
+    let (folder, store) = store();
+    drop(store);
+    std::fs::write(folder.path().join("FORMAT"), "svcflow-store 2\n").unwrap();
+    let refused = Store::open(folder.path(), Options::default()).err().unwrap();
+    assert!(refused.to_string().contains("svcflow-store 2"), "{refused}");
+}
+
+#[test]
+fn commits_of_many_threads_are_all_there() {
+    let (folder, store) = store();
+    let (threads, batches) = (8, 20);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let store = &store;
+            scope.spawn(move || {
+                for time in 0..batches {
+                    let mut batch = store.batch("db", None).unwrap();
+                    let tag = format!("{thread}");
+                    let series = batch.series("m", &[("thread", &tag)]).unwrap();
+                    let field = batch.field(series, "f", FieldType::Integer).unwrap();
+                    batch.push(series, time, &[(field, FieldValue::Integer(time))]).unwrap();
+                    batch.commit().unwrap();
+                    // What is acknowledged is visible.
+                    let mine = rows(
+                        &store.read("db").unwrap(),
+                        "m",
+                        TimeRange { first: time, last: time },
+                    );
+                    assert!(mine.iter().any(|row| row.0 == series.get()));
+                }
+            });
+        }
+    });
+    let all = rows(&store.read("db").unwrap(), "m", TimeRange::ALL);
+    assert_eq!(all.len(), usize::try_from(threads * batches).unwrap());
+    drop(store);
+    assert_eq!(rows(&open(folder.path()).read("db").unwrap(), "m", TimeRange::ALL), all);
+}

@@ -1,0 +1,161 @@
+//! Bearer tokens: kept as digests, compared in constant time, never printed.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http::{HeaderMap, StatusCode};
+use ring::digest::{SHA256, digest};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::Error;
+
+/// Shorter ones can be guessed.
+const LENGTH_MIN: usize = 16;
+
+/// A secret that a caller shows. Debug does not print it.
+#[derive(Clone)]
+pub struct Token {
+    header: HeaderValue,
+}
+
+impl Token {
+    /// A token of visible ASCII characters, 16 at least; `None` where it is none.
+    #[must_use]
+    pub fn new(secret: &str) -> Option<Self> {
+        let usable = secret.len() >= LENGTH_MIN && secret.bytes().all(|b| b.is_ascii_graphic());
+        if !usable {
+            return None;
+        }
+        let mut header = HeaderValue::try_from(format!("Bearer {secret}")).ok()?;
+        header.set_sensitive(true);
+        Some(Self { header })
+    }
+
+    /// The token on a file's first line.
+    ///
+    /// # Errors
+    /// Where the file can't be read or holds no usable token.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = read(path)?;
+        let line = text.lines().next().unwrap_or_default().trim();
+        Self::new(line).ok_or_else(|| Error::TokenUnusable { path: path.to_owned() })
+    }
+
+    /// The value of the `Authorization` header.
+    #[must_use]
+    pub fn header(&self) -> &HeaderValue {
+        &self.header
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+/// The tokens that a listener accepts: several, so that one can be replaced without a gap.
+#[derive(Clone, Default)]
+pub struct Tokens(Vec<[u8; 32]>);
+
+impl Tokens {
+    /// Accepts these.
+    #[must_use]
+    pub fn new<'t>(tokens: impl IntoIterator<Item = &'t Token>) -> Self {
+        Self(tokens.into_iter().map(|token| hash(token.header.as_bytes())).collect())
+    }
+
+    /// Accepts each line of a file; empty lines and those that begin with `#` are skipped.
+    ///
+    /// # Errors
+    /// Where the file can't be read, or holds a line that is no token, or none at all.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = read(path)?;
+        let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+        let tokens: Option<Vec<_>> = lines.map(Token::new).collect();
+        match tokens {
+            Some(tokens) if !tokens.is_empty() => Ok(Self::new(&tokens)),
+            _ => Err(Error::TokenUnusable { path: path.to_owned() }),
+        }
+    }
+
+    /// Whether a request's headers show one of them. Takes as long whichever it is, and whether or not.
+    #[must_use]
+    pub fn admit(&self, headers: &HeaderMap) -> bool {
+        let Some(shown) = headers.get(AUTHORIZATION) else { return false };
+        let shown = hash(shown.as_bytes());
+        let any = self.0.iter().fold(Choice::from(0), |any, known| any | known.ct_eq(&shown));
+        any.into()
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tokens({})", self.0.len())
+    }
+}
+
+/// Middleware: 401 in JSON unless the request shows one of the tokens. Use it with
+/// `axum::middleware::from_fn_with_state(Arc::new(tokens), require_token)`.
+pub async fn require_token(
+    State(tokens): State<Arc<Tokens>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if tokens.admit(request.headers()) {
+        return next.run(request).await;
+    }
+    let why = "a token is needed: send `Authorization: Bearer TOKEN`";
+    let body = serde_json::json!({ "error": why }).to_string();
+    let headers = [(CONTENT_TYPE, "application/json"), (WWW_AUTHENTICATE, "Bearer")];
+    (StatusCode::UNAUTHORIZED, headers, body).into_response()
+}
+
+fn hash(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    hash
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path)
+        .map_err(|source| Error::Unreadable { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn only_the_right_token_is_admitted() {
+        let (old, new) = (Token::new("0123456789abcdef").unwrap(), Token::new("fedcba9876543210"));
+        let tokens = Tokens::new([&old, &new.unwrap()]);
+        assert!(tokens.admit(&headers("Bearer 0123456789abcdef")));
+        assert!(tokens.admit(&headers("Bearer fedcba9876543210")));
+        for wrong in ["Bearer 0123456789abcde", "bearer x", "0123456789abcdef", "", "Bearer "] {
+            assert!(!tokens.admit(&headers(wrong)), "{wrong}");
+        }
+        assert!(!tokens.admit(&HeaderMap::new()));
+        assert!(!Tokens::default().admit(&headers("Bearer ")));
+    }
+
+    #[test]
+    fn what_can_be_guessed_is_no_token_and_none_is_printed() {
+        for wrong in ["", "short", "with a space inside it", "ünïcödé-ünïcödé-ünïcödé"]
+        {
+            assert!(Token::new(wrong).is_none(), "{wrong}");
+        }
+        let token = Token::new("0123456789abcdef").unwrap();
+        let printed = format!("{token:?} {:?} {:?}", token.header(), Tokens::new([&token]));
+        assert!(!printed.contains("0123456789"), "{printed}");
+    }
+}
