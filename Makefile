@@ -37,3 +37,4 @@ setup-demo:
 
 setup-test:
 	@scripts/setup test
+	@scripts/engines

@@ -21,7 +21,6 @@
 //! # }
 //! ```
 
-mod cidr;
 mod clock;
 pub mod config;
 mod document;
@@ -36,7 +35,6 @@ mod shared;
 mod state_file;
 mod switches;
 
-pub use cidr::{Cidr, ParseCidrError};
 pub use clock::{Clock, ManualClock, SystemClock, next_aligned, rfc3339};
 pub use config::Config;
 pub use document::{
@@ -49,4 +47,5 @@ pub use local::Locals;
 pub use node::{AgentHandle, Options, kernel_source, start, start_with};
 pub use ring::{ANSWER_SAMPLES_MAX, RING_SAMPLES_MAX};
 pub use shared::{EdgeView, Shared, Snapshot};
+pub use svcflow_model::{Cidr, ParseCidrError};
 pub use switches::{SwitchReport, Switches};

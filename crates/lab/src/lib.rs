@@ -12,6 +12,7 @@ mod lab;
 mod namespace;
 mod server;
 mod setup;
+pub mod standin;
 mod sys;
 mod topology;
 mod traffic;

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or knows where a number came from. "In" is always towards the
 //! endpoint, "out" always from it; bytes are IP bytes as the counting hook saw them.
 
+mod cidr;
 mod counters;
 mod edge;
 mod loss;
@@ -12,6 +13,7 @@ mod row;
 mod sample;
 mod time;
 
+pub use cidr::{Cidr, ParseCidrError};
 pub use counters::Counters;
 pub use edge::{Edge, Service};
 pub use loss::{Loss, LossKind, Losses};

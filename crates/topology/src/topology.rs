@@ -1,0 +1,164 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use svcflow_model::Timestamp;
+
+use crate::history::{Record, What};
+use crate::ledger::{Change, Entity, Ledger, Limits, Refused};
+use crate::snapshot::{Lengths, Snapshot};
+use crate::status::SourceStatus;
+use crate::tenure::SourceId;
+use crate::{Facts, Owner, Service, Update};
+
+/// Most sources; a source is one byte everywhere.
+const SOURCES_MAX: usize = 255;
+
+/// What all sources said so far, merged. Pure: it has no clock and does no I/O.
+///
+/// Of several words about one address the most specific counts (an address before a network, a longer
+/// prefix before a shorter), then that of the source that was added first.
+pub struct Topology {
+    sources: Vec<SourceStatus>,
+    owners: Ledger<Owner>,
+    services: Ledger<Service>,
+    records: Vec<Record>,
+}
+
+impl Topology {
+    /// Knows nothing.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            sources: Vec::new(),
+            owners: Ledger::new(limits),
+            services: Ledger::new(limits),
+            records: Vec::new(),
+        }
+    }
+
+    /// Adds a source, behind those that were added before. `None` where there are 255.
+    pub fn add_source(&mut self, name: &str) -> Option<SourceId> {
+        let id = u8::try_from(self.sources.len()).ok().map(SourceId);
+        let id = id.filter(|_| self.sources.len() < SOURCES_MAX)?;
+        self.sources.push(SourceStatus::new(name));
+        Some(id)
+    }
+
+    /// Takes a source's word.
+    pub fn apply(&mut self, source: SourceId, update: Update) {
+        let heard = match update {
+            Update::Listed { at, facts } => return self.list(source, at, facts),
+            Update::Failed { error, .. } => {
+                if let Some(status) = self.status(source) {
+                    status.state.failed(error);
+                }
+                return;
+            }
+            Update::Owner { at, owner } => (at, self.owners.tell(source, at, owner)),
+            Update::Service { at, service } => (at, self.services.tell(source, at, service)),
+            Update::OwnerEnded { at, identity } => {
+                self.owners.end(source, at, &identity);
+                (at, true)
+            }
+            Update::ServiceEnded { at, identity } => {
+                self.services.end(source, at, &identity);
+                (at, true)
+            }
+        };
+        self.heard(source, heard.0);
+        if let (false, Some(status)) = (heard.1, self.status(source)) {
+            status.refused = status.refused.saturating_add(1);
+        }
+    }
+
+    fn list(&mut self, source: SourceId, at: Timestamp, facts: Facts) {
+        let Facts { owners, services, mut faults } = facts;
+        let owners = self.owners.list(source, at, owners);
+        let services = self.services.list(source, at, services);
+        faults.extend(twice("owner", owners));
+        faults.extend(twice("service", services));
+        self.heard(source, at);
+        if let Some(status) = self.status(source) {
+            status.state.listed(at);
+            status.refused = owners.full.saturating_add(services.full);
+            status.faults = faults;
+        }
+    }
+
+    fn heard(&mut self, source: SourceId, at: Timestamp) {
+        let counts = (self.owners.count(source), self.services.count(source));
+        if let Some(status) = self.status(source) {
+            status.state.heard(at);
+            (status.owners, status.services) = counts;
+        }
+    }
+
+    fn status(&mut self, source: SourceId) -> Option<&mut SourceStatus> {
+        self.sources.get_mut(usize::from(source.0))
+    }
+
+    /// What is known now, for readers: it never changes.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let lengths: BTreeSet<_> = self.owners.index().keys().map(Lengths::of).collect();
+        let known_since = self.owners.known_since().max(self.services.known_since());
+        Snapshot {
+            owners: self.owners.index().clone(),
+            lengths: Lengths::new(lengths),
+            services: self.services.index().clone(),
+            sources: self.sources.clone(),
+            known_since,
+        }
+    }
+
+    /// What began and ended since the last call, to be stored; see [`Record`].
+    pub fn take_records(&mut self) -> Vec<Record> {
+        let mut records = std::mem::take(&mut self.records);
+        let owners = self.owners.take_changes();
+        records.extend(owners.into_iter().filter_map(|it| self.record(it, What::Owner)));
+        let services = self.services.take_changes();
+        records.extend(services.into_iter().filter_map(|it| self.record(it, What::Service)));
+        records
+    }
+
+    fn record<T: Entity>(&self, change: Change<T>, what: fn(Arc<T>) -> What) -> Option<Record> {
+        let Change { source, from, until, entity } = change;
+        let name = self.sources.get(usize::from(source.0))?.name.clone();
+        Some(Record { source: name, from, until, what: what(entity) })
+    }
+
+    /// Takes up what was stored, in any order, before any source was heard. Gives how many records are of
+    /// sources that there no longer are; those stay in the store and are not known here.
+    pub fn restore(&mut self, records: impl IntoIterator<Item = Record>) -> usize {
+        let mut records: Vec<Record> = records.into_iter().collect();
+        records.sort_by_key(|record| record.from);
+        let mut unknown = 0;
+        for Record { source, from, until, what } in records {
+            let place = self.sources.iter().position(|status| status.name == source);
+            let Some(id) = place.and_then(|place| u8::try_from(place).ok()).map(SourceId) else {
+                unknown += 1;
+                continue;
+            };
+            match what {
+                What::Owner(owner) => {
+                    self.owners.restore(id, from, until, Arc::unwrap_or_clone(owner));
+                }
+                What::Service(service) => {
+                    self.services.restore(id, from, until, Arc::unwrap_or_clone(service));
+                }
+            }
+        }
+        unknown
+    }
+
+    /// Forgets what ended before `before`, as its samples are forgotten.
+    pub fn forget(&mut self, before: Timestamp) {
+        self.owners.forget(before);
+        self.services.forget(before);
+    }
+}
+
+fn twice(what: &str, refused: Refused) -> Option<String> {
+    let count = refused.twice;
+    (count > 0).then(|| format!("{count} times the same {what} was listed twice: the first counts"))
+}
