@@ -253,7 +253,7 @@ fn about(bytes: u64) -> String {
     let (mut value, mut unit) = (bytes, UNITS[0]);
     for next in UNITS {
         unit = next;
-        value = (value + 500) / 1_000;
+        value = value.saturating_add(500) / 1_000;
         if value < 1_000 {
             break;
         }
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn moments_are_joined_and_none_is_left_out() {
-        let moments: Vec<_> = (1..=1_001).map(|at| (at, at.unsigned_abs(), 0)).collect();
+        let moments: Vec<_> = (1..=1_001_i64).map(|at| (at, at.unsigned_abs(), 0)).collect();
         let loss = one("uncounted", &moments, 0, 2_000);
         assert!(loss.times.len() <= TIMES_MAX);
         assert_eq!(loss.times.iter().map(|(_, count)| count).sum::<i64>(), 1_001);

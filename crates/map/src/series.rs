@@ -67,7 +67,8 @@ impl Steps {
         let mut fitting = usual.filter(|step| step % interval == 0 && *step >= least);
         // An odd interval, or a range of years: the next multiple of it.
         let multiple = || least.div_ceil_of(interval);
-        let length = fitting.next().unwrap_or_else(multiple).max(1);
+        let length =
+            fitting.next().filter(|step| *step <= span.length()).unwrap_or_else(multiple).max(1);
         let first = span.from.saturating_add(length - 1).div_euclid(length).saturating_mul(length);
         let count = usize::try_from(span.until.saturating_sub(first) / length).unwrap_or(0);
         Self { first, length, count }

@@ -187,7 +187,8 @@ impl<'r> Gathered<'r> {
         ranked.sort_by(|(a, weight_a), (b, weight_b)| {
             weight_b.cmp(weight_a).then_with(|| grouping.id(*a).cmp(grouping.id(*b)))
         });
-        let gone: HashSet<CardId> = ranked.into_iter().skip(limit).map(|(id, _)| id).collect();
+        // In order, so that the same sums come out each time: rates are floats.
+        let gone: BTreeSet<CardId> = ranked.into_iter().skip(limit).map(|(id, _)| id).collect();
         let mut cut = Cut { cards: gone.len() as u64, sum: Sum::default() };
         if !gone.is_empty() {
             self.fold(&gone, grouping.rest(), &mut cut);
@@ -205,7 +206,7 @@ impl<'r> Gathered<'r> {
         cut
     }
 
-    fn fold(&mut self, gone: &HashSet<CardId>, rest: CardId, cut: &mut Cut) {
+    fn fold(&mut self, gone: &BTreeSet<CardId>, rest: CardId, cut: &mut Cut) {
         let mut sum = CardSum::empty();
         for id in gone {
             if let Some(card) = self.cards.get_mut(*id).and_then(Option::take) {
