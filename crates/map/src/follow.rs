@@ -168,8 +168,10 @@ pub(crate) fn amounts(counters: &Counters) -> [f64; 4] {
 #[must_use]
 pub fn known_parts(window: &Window, coverage: &Coverage) -> u32 {
     let (from, length) = (window.span.from, window.span.length());
-    let edge =
-        |place: i64| from.saturating_add((i128::from(length) * i128::from(place) / 30) as i64);
+    let edge = |place: i64| {
+        let part = i128::from(length) * i128::from(place) / 30;
+        from.saturating_add(i64::try_from(part).unwrap_or(i64::MAX))
+    };
     let known =
         (0..30).filter(|part| coverage.knows(Span { from: edge(*part), until: edge(*part + 1) }));
     known.fold(0, |all, part| all | 1 << part)
