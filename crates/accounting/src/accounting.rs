@@ -234,9 +234,12 @@ impl Accounting {
         self.origin = Some(origin);
         self.readings.clear(&mut self.edges, at);
         self.connections.clear(&mut self.edges, at);
-        let before_us = baseline == Baseline::FirstReading;
-        self.readings.baseline_looks = if before_us { BASELINE_LOOKS } else { 0 };
-        self.connections.open = before_us;
+        self.readings.baseline_looks = match baseline {
+            Baseline::Zero => 0,
+            Baseline::FirstLook => 1,
+            Baseline::FirstReading => BASELINE_LOOKS,
+        };
+        self.connections.open = baseline != Baseline::Zero;
         self.complete_looks = 0;
     }
 
@@ -271,6 +274,10 @@ impl ObservationSink for Accounting {
             Observation::DirectionUnknown(edge) => {
                 let place = self.edges.admit(edge, &mut self.losses, at);
                 self.edges.mark(place, Marks { direction_unknown: true, ..Marks::default() });
+            }
+            Observation::Unsplit(edge) => {
+                let place = self.edges.admit(edge, &mut self.losses, at);
+                self.edges.mark(place, Marks { unsplit: true, ..Marks::default() });
             }
             Observation::ConnectionEnded(connection) => {
                 self.had_connections = true;

@@ -247,6 +247,25 @@ fn an_old_element_that_the_first_dump_missed_is_not_taken_for_new() {
 }
 
 #[test]
+fn of_looks_that_miss_nothing_only_the_first_is_the_baseline() {
+    let mut it = Bench::new(Baseline::FirstLook);
+    it.read(&[(1, 0, counted(500, 100))]);
+    it.read(&[(1, 0, counted(600, 100)), (2, 0, counted(50, 50))]);
+    assert_eq!((it.total(1), it.total(2)), (counted(100, 0), counted(50, 50)));
+    assert!(it.accounting.losses().is_empty(), "nothing was missed, so nothing is stated");
+}
+
+#[test]
+fn what_could_not_be_told_apart_is_marked_for_good() {
+    let mut it = Bench::new(Baseline::Zero);
+    it.read(&[(1, 0, counted(1, 1)), (2, 0, counted(1, 1))]);
+    it.tell(Observation::Unsplit(edge(1)));
+    it.read(&[(1, 0, counted(2, 2))]);
+    let marked = it.accounting.edges().filter(|sample| sample.marks.unsplit);
+    assert_eq!(marked.map(|sample| sample.edge).collect::<Vec<_>>(), [edge(1)]);
+}
+
+#[test]
 fn an_expired_edge_that_comes_back_does_not_go_down() {
     let limits = Limits { edge_expiry: Duration::from_secs(10), ..Limits::default() };
     let mut it = Bench::with(Baseline::Zero, limits);

@@ -43,6 +43,14 @@ pub struct Config {
     pub local: Vec<Cidr>,
     /// Whether the agent may turn on `nf_conntrack_acct` and `nf_conntrack_events`.
     pub enable_conntrack_accounting: bool,
+    /// Contiv's Netplugin, for the source `contiv`; `None` is the one of this host.
+    pub netplugin: Option<String>,
+    /// A file that names services and owners of addresses.
+    pub names: Option<PathBuf>,
+    /// Contiv's Netmaster, asked for names.
+    pub netmaster: Option<String>,
+    /// The Unix socket of a Docker engine, asked for names.
+    pub docker: Option<String>,
     /// Tokens that callers of HTTP may show, one a line; `None` asks for none.
     pub token_file: Option<PathBuf>,
     /// The certificate chain that HTTP shows; with `tls_key` it speaks TLS.
@@ -68,6 +76,10 @@ impl Default for Config {
             connections_max: None,
             local: Vec::new(),
             enable_conntrack_accounting: false,
+            netplugin: None,
+            names: None,
+            netmaster: None,
+            docker: None,
             token_file: None,
             tls_certificate: None,
             tls_key: None,
@@ -128,7 +140,9 @@ impl Config {
         Faults::or(self, faults, path).map_err(Error::Config)
     }
 
-    fn faults(&self) -> Vec<Fault> {
+    /// What is wrong beyond single values.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
         let mut messages = Vec::new();
         if !(INTERVAL_MIN..=INTERVAL_MAX).contains(&self.interval) {
             messages.push("`interval` is outside 100ms to 1h: write \"10s\"".to_owned());
@@ -142,6 +156,11 @@ impl Config {
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
             messages.push("`tls_certificate` and `tls_key` go together: give both".to_owned());
         }
+        if self.netplugin.is_some() && self.source != Preference::Contiv {
+            let message =
+                "`netplugin` is only asked with `source = \"contiv\"`: set that, or leave it out";
+            messages.push(message.to_owned());
+        }
         if self.tls_client_ca.is_some() && self.tls_certificate.is_none() {
             messages.push("`tls_client_ca` needs `tls_certificate` and `tls_key`".to_owned());
         }
@@ -149,7 +168,11 @@ impl Config {
         messages.into_iter().map(Fault::of_all).collect()
     }
 
-    fn set(&mut self, name: &str, value: &DeValue<'_>) -> Parsed<()> {
+    /// Takes one key of a document over.
+    ///
+    /// # Errors
+    /// Where there is no such key or its value is wrong; says what to write instead.
+    pub fn set(&mut self, name: &str, value: &DeValue<'_>) -> Parsed<()> {
         match name {
             "node" => self.node = text(value)?.to_owned(),
             "interval" => self.interval = duration(value)?,
@@ -161,6 +184,10 @@ impl Config {
             "connections_max" => self.connections_max = Some(count(value)?),
             "local" => self.local = networks(value)?,
             "enable_conntrack_accounting" => self.enable_conntrack_accounting = flag(value)?,
+            "netplugin" => self.netplugin = Some(text(value)?.to_owned()),
+            "names" => self.names = Some(PathBuf::from(text(value)?)),
+            "netmaster" => self.netmaster = Some(text(value)?.to_owned()),
+            "docker" => self.docker = Some(text(value)?.to_owned()),
             "token_file" => self.token_file = Some(PathBuf::from(text(value)?)),
             "tls_certificate" => self.tls_certificate = Some(PathBuf::from(text(value)?)),
             "tls_key" => self.tls_key = Some(PathBuf::from(text(value)?)),
@@ -173,7 +200,7 @@ impl Config {
 }
 
 const KEYS: &str = "node, interval, listen, source, state_dir, keep, edges_max, connections_max, \
-                    local, enable_conntrack_accounting, token_file, tls_certificate, tls_key, \
+                    local, enable_conntrack_accounting, netplugin, names, netmaster, docker, token_file, tls_certificate, tls_key, \
                     tls_client_ca, insecure";
 
 fn networks(value: &DeValue<'_>) -> Parsed<Vec<Cidr>> {

@@ -31,7 +31,7 @@ pub struct EdgesDocument {
 /// Where the numbers come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceDocument {
-    /// `nftables`, `conntrack` or `replay`.
+    /// `nftables`, `conntrack`, `contiv` or `replay`.
     pub name: String,
     /// Why it was chosen.
     pub reason: String,

@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use crate::document::SamplesDocument;
 use crate::{Config, Error, Shared};
 use failure::{Failure, parameter};
+pub use metrics::families as metric_families;
 
 type QueryOf<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
 
@@ -38,6 +39,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/svcstats", get(contiv::svcstats))
+        .route("/endpoints", get(contiv::all_endpoints))
         .route("/services", get(contiv::services))
         .route("/visualization/services", get(contiv::services))
         .route("/api/v1/edges", get(edges::edges))
@@ -115,7 +117,10 @@ async fn samples(
     query: QueryOf<SamplesQuery>,
 ) -> Result<Json<SamplesDocument>, Failure> {
     let Query(query) = query?;
-    let number = "a sequence number";
+    if query.after.as_deref() == Some("latest") {
+        return Ok(Json(shared.greeting()));
+    }
+    let number = "a sequence number, or `latest`";
     let after = parameter("after", query.after.as_deref(), number)?.unwrap_or(0);
     let epoch = parameter("epoch", query.epoch.as_deref(), "an epoch's number")?.map(Epoch);
     Ok(Json(shared.samples(after, epoch)))

@@ -27,6 +27,7 @@ mod document;
 mod error;
 mod http;
 mod local;
+mod names;
 mod node;
 mod process;
 mod ring;
@@ -42,9 +43,10 @@ pub use document::{
     SamplesDocument, SourceDocument,
 };
 pub use error::{BoxError, Error};
-pub use http::{Protection, bind, router, serve};
+pub use http::{Protection, bind, metric_families, router, serve};
 pub use local::Locals;
-pub use node::{AgentHandle, Options, kernel_source, start, start_with};
+pub use names::sources as name_sources;
+pub use node::{AgentHandle, Opener, Options, kernel_source, source_of, start, start_with};
 pub use ring::{ANSWER_SAMPLES_MAX, RING_SAMPLES_MAX};
 pub use shared::{EdgeView, Shared, Snapshot};
 pub use svcflow_model::{Cidr, ParseCidrError};

@@ -9,7 +9,9 @@ use svcflow_accounting::{Accounting, Limits};
 use svcflow_model::{
     Counters, Epoch, Interval, LossKind, Observation, ObservationSink, Sample, Timestamp,
 };
-use svcflow_source::{Live, Preference, SourceError, TrafficSource};
+use svcflow_source::contiv::NETPLUGIN;
+use svcflow_source::{ContivSource, Live, Preference, SourceError, TrafficSource};
+use svcflow_topology::Names;
 
 use crate::clock::{Clock, SystemClock, next_aligned};
 use crate::config::Config;
@@ -29,7 +31,8 @@ const FRESH_MIN: Duration = Duration::from_secs(1);
 /// Commands that may wait. A full queue means that looks are due: the asker gets the last snapshot.
 const COMMANDS_MAX: usize = 16;
 
-type Opener = Box<dyn FnMut() -> Result<Box<dyn TrafficSource>, BoxError> + Send>;
+/// Opens a traffic source, again where it failed.
+pub type Opener = Box<dyn FnMut() -> Result<Box<dyn TrafficSource>, BoxError> + Send>;
 
 /// What an agent needs besides its source.
 #[derive(Clone)]
@@ -40,13 +43,20 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Where the kernel's switches are.
     pub switches: Switches,
+    /// Who owns which address, and what the services are called; nothing, unless somebody publishes there.
+    pub names: Names,
 }
 
 impl Options {
     /// The host's clock and the kernel's switches.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, clock: Arc::new(SystemClock), switches: Switches::default() }
+        Self {
+            config,
+            clock: Arc::new(SystemClock),
+            switches: Switches::default(),
+            names: Names::default(),
+        }
     }
 }
 
@@ -97,6 +107,20 @@ pub fn kernel_source(
     preference: Preference,
 ) -> impl FnMut() -> Result<Box<dyn TrafficSource>, BoxError> + Send + 'static {
     move || Ok(Box::new(Live::new(svcflow_source::open(preference)?)) as Box<dyn TrafficSource>)
+}
+
+/// An opener for [`start_with`]: what the configuration asks for, the kernel's source or Netplugin.
+///
+/// # Errors
+/// Where Netplugin's address is none.
+pub fn source_of(config: &Config) -> Result<Opener, Error> {
+    if config.source != Preference::Contiv {
+        return Ok(Box::new(kernel_source(config.source)));
+    }
+    let url = config.netplugin.as_deref().unwrap_or(NETPLUGIN);
+    let source = ContivSource::new(url).map_err(|error| Error::Source(error.into()))?;
+    // Clones share what they know: one that failed goes on in the next.
+    Ok(Box::new(move || Ok(Box::new(source.clone()) as Box<dyn TrafficSource>)))
 }
 
 /// Starts an agent on a source that is already open. If that source fails, it is not opened again.
@@ -192,6 +216,7 @@ impl Node {
         let shared = Arc::new(Shared {
             interval: options.config.interval,
             clock: Arc::clone(&options.clock),
+            names: options.names.clone(),
             published: std::sync::RwLock::new(Published {
                 snapshot: Arc::new(snapshot),
                 ring,

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use svcflow_model::{Epoch, Interval, Losses, Relation, Sample, Timestamp};
+use svcflow_topology::{Names, ServicesDocument, document, observed};
 
 use crate::clock::{Clock, rfc3339};
 use crate::document::{
@@ -110,6 +111,7 @@ impl Published {
 pub struct Shared {
     pub(crate) interval: Duration,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) names: Names,
     pub(crate) published: RwLock<Published>,
     pub(crate) commands: SyncSender<Command>,
 }
@@ -170,6 +172,19 @@ impl Shared {
         }
     }
 
+    /// Who this is and where it stands, without an interval: what a reader asks first that doesn't
+    /// know what it has of this node.
+    #[must_use]
+    pub fn greeting(&self) -> SamplesDocument {
+        let latest = self.read(|published| published.snapshot.sequence);
+        SamplesDocument {
+            intervals: Vec::new(),
+            gap: None,
+            more: false,
+            ..self.samples(latest, None)
+        }
+    }
+
     /// The intervals after `after`. A reader of another epoch, or one that is ahead of this one, gets
     /// everything from the epoch's beginning; a reader of the epoch before gets the rest of that first.
     #[must_use]
@@ -206,6 +221,21 @@ impl Shared {
         }
     }
 
+    /// Services and their providers as Contiv's page reads them: what is named, and what translation shows.
+    #[must_use]
+    pub fn services(&self) -> ServicesDocument {
+        let snapshot = self.snapshot();
+        let views = snapshot.edges.iter().filter(|view| !view.sample.marks.remainder);
+        let seen = observed::services(views.map(|view| &view.sample.edge));
+        document::services(&self.names.snapshot(), self.clock.now(), &seen)
+    }
+
+    /// What is wrong with the sources of names, a sentence each.
+    fn faults_of_names(&self) -> Vec<String> {
+        let (names, now) = (self.names.snapshot(), self.clock.now());
+        names.sources().iter().filter_map(|source| source.fault(now)).collect()
+    }
+
     /// Whether looks come as they should.
     #[must_use]
     pub fn health(&self) -> HealthDocument {
@@ -219,6 +249,8 @@ impl Shared {
                     .to_owned()
             })
         });
+        let notes = snapshot.notes.iter().chain(&snapshot.source.blind_spots).cloned();
+        let notes = notes.chain(self.faults_of_names()).collect();
         HealthDocument {
             status: if reason.is_some() { "failing" } else { "ok" }.to_owned(),
             reason,
@@ -226,7 +258,7 @@ impl Shared {
             epoch: snapshot.epoch,
             sequence: snapshot.sequence,
             age_seconds: age.as_secs_f64(),
-            notes: snapshot.notes.iter().chain(&snapshot.source.blind_spots).cloned().collect(),
+            notes,
         }
     }
 }

@@ -71,6 +71,31 @@ async fn one_row_is_an_object_and_several_are_an_array_of_flat_ones() {
 }
 
 #[tokio::test]
+async fn all_endpoints_are_one_array_and_direct_edges_can_be_asked_for() {
+    let strings = contiv_example();
+    strings.set(edge("11.1.1.9", Some("100.1.1.3:8080"), "10.1.1.5:80"), counters(1, 2, 3, 4));
+    let bench = start(strings, config());
+    let all = get(&bench, "/endpoints").await.json();
+    let endpoints: Vec<_> = all.as_array().unwrap().iter().map(|it| &it["EndpointIP"]).collect();
+    assert_eq!(endpoints, ["11.1.1.2", "11.1.1.2", "11.1.1.9"]);
+    let direct = get(&bench, "/11.1.1.2?service=none").await.json();
+    assert_eq!((direct.get("ServiceIP"), &direct["ProviderIP"]), (None, &json!("8.8.8.8")));
+    let none = get(&bench, "/endpoints?service=9.9.9.9&ports=1").await;
+    assert_eq!((none.status, none.json()), (200, json!([])));
+    assert_eq!(get(&bench, "/endpoints?service=x").await.status, 400);
+}
+
+#[tokio::test]
+async fn what_was_sent_to_nobody_known_has_no_provider_in_svcstats() {
+    let strings = contiv_example();
+    strings.set(edge("11.1.1.2", Some("100.1.1.3:8080"), "0.0.0.0:80"), counters(0, 50, 0, 5));
+    let document = get(&start(strings, config()), "/svcstats").await.json();
+    let providers = &document["11.1.1.2"]["SvcStats"]["100.1.1.3"]["ProvStats"];
+    assert_eq!(providers.as_object().unwrap().len(), 2, "{providers}");
+    assert_eq!(providers["11.1.1.2"]["BytesOut"], 458);
+}
+
+#[tokio::test]
 async fn ports_are_summed_unless_asked_for() {
     let strings = contiv_example();
     strings.set(edge("11.1.1.2", Some("100.1.1.3:8443"), "10.1.1.5:443"), counters(1, 2, 3, 4));

@@ -84,6 +84,8 @@ async fn a_collector_gets_what_it_missed_and_is_told_what_is_gone() {
     let other = ask(&format!("/api/v1/samples?after=3&epoch={}", epoch ^ 1)).await;
     assert_eq!(other.intervals.len(), 3, "another epoch's reader begins anew");
     assert_eq!(ask("/api/v1/samples?after=99").await.intervals.len(), 3);
+    let greeting = ask("/api/v1/samples?after=latest").await;
+    assert_eq!((greeting.sequence, greeting.intervals.len(), greeting.gap), (4, 0, None));
 }
 
 #[tokio::test]

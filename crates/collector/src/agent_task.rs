@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use svcflow_agent::Cidr;
+use svcflow_agent::{Cidr, SamplesDocument};
 use svcflow_model::{Relation, Timestamp};
 use svcflow_transport::Token;
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use crate::collector::Shared;
 use crate::node::{Fault, Node, Opened};
 use crate::ownership::NodeId;
 use crate::point::Batch;
-use crate::scrape::{Answer, Failed, chain};
+use crate::scrape::{After, Answer, Failed, chain};
 use crate::status::{AgentState, seconds};
 use crate::target::Target;
 use crate::timing::Skew;
@@ -22,6 +22,8 @@ use crate::timing::Skew;
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 /// And at most after this.
 const RETRY_MAX: Duration = Duration::from_secs(30);
+/// An agent whose last stored interval is older than so many may have much to say.
+const BEHIND: u32 = 30;
 /// Answers that are fetched in one round where an agent has more to say; the rest comes in the next.
 const ANSWERS_MAX: usize = 64;
 /// Agents that said they are older than their last answer this often in a row are shown as late: a
@@ -65,17 +67,34 @@ impl AgentTask {
     }
 
     async fn round(&mut self, moment: Timestamp) {
+        let mut answers = false;
         for _ in 0..ANSWERS_MAX {
-            let taken = match self.ask().await {
-                Ok(answer) => self.take(&answer, moment).await,
-                Err(failed) => Err(failed),
-            };
-            match taken {
+            match self.step(moment, &mut answers).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(failed) => return self.failed(failed),
             }
         }
+    }
+
+    /// Asks once; says whether to ask again. `answers`: whether the agent answered in this round.
+    async fn step(&mut self, moment: Timestamp, answers: &mut bool) -> Result<bool, Failed> {
+        let shared = Arc::clone(&self.shared);
+        // Whoever is new, or failed last time, is asked for little first: who is known says what is
+        // still to come, and one that hangs keeps no place of those that have much to say.
+        let well = *answers || shared.board.may_answer(self.target.key());
+        let Some(speaks) = self.speaks.as_ref().filter(|_| well) else {
+            let answer = self.ask(After::Latest).await?;
+            *answers = true;
+            self.speaks_for(&answer.document.node).await?;
+            return Ok(true);
+        };
+        *answers = true;
+        let late = shared.settings.interval.saturating_mul(BEHIND);
+        let behind = speaks.node.last().is_none_or(|last| shared.now().since(last) > late);
+        let _place = if behind { Some(shared.behind.acquire().await) } else { None };
+        let answer = self.ask(speaks.node.position().map_or(After::Nothing, After::This)).await?;
+        self.take(&answer, moment).await
     }
 
     fn failed(&self, failed: Failed) {
@@ -89,7 +108,7 @@ impl AgentTask {
         });
     }
 
-    async fn ask(&self) -> Result<Answer, Failed> {
+    async fn ask(&self, after: After<'_>) -> Result<Answer, Failed> {
         let key = self.target.key();
         if self.token.is_some() && !self.target.is_private() && !self.shared.settings.insecure {
             return Err(Failed::faulty(
@@ -102,8 +121,7 @@ impl AgentTask {
         // The semaphores are never closed.
         let _place = places.acquire().await;
         self.shared.board.change(key, |entry| entry.document.scrapes += 1);
-        let position = self.speaks.as_ref().and_then(|speaks| speaks.node.position());
-        let asked = self.shared.agents.ask(&self.target, self.token.as_ref(), position);
+        let asked = self.shared.agents.ask(&self.target, self.token.as_ref(), after);
         let patience = self.shared.settings.timeout;
         let answer = tokio::time::timeout(patience, asked).await;
         let answer = answer.unwrap_or_else(|_| Err(Failed::late(patience)))?;
@@ -121,8 +139,14 @@ impl AgentTask {
     async fn take(&mut self, answer: &Answer, moment: Timestamp) -> Result<bool, Failed> {
         let document = &answer.document;
         let (shared, key) = (Arc::clone(&self.shared), Arc::clone(self.target.key()));
+        let same = self.speaks.as_ref().is_some_and(|it| **it.node.name() == *document.node);
         let speaks = self.speaks_for(&document.node).await?;
+        if !same {
+            // It was asked for what came after another node's position.
+            return Ok(true);
+        }
         let id = speaks.id;
+        recall(&shared, &mut speaks.node, document).await?;
         let opened = speaks.node.open(document, answer.asked, answer.answered).map_err(faulty)?;
         tell(&shared, id, &opened, &document.lives);
         if shared.board.len() > 1 && opened.samples().any(|(_, _, r)| is_unsure(r)) {
@@ -177,14 +201,8 @@ impl AgentTask {
 
     async fn remember(&self, id: NodeId, name: &Arc<str>) -> Result<Speaks, Failed> {
         let shared = &self.shared;
-        let remembered = shared.history.load(name).await.map_err(|error| {
-            shared.totals.store_failed();
-            // Not the agent's fault, but nothing of it can be stored.
-            Failed {
-                state: AgentState::Late,
-                reason: format!("waits for the store: {}", chain(&error)),
-            }
-        })?;
+        let remembered = shared.history.load(name).await;
+        let remembered = remembered.map_err(|error| shared.waits_for_store(&error))?;
         if let Some(before) = &remembered.target
             && before != self.target.key()
             && shared.board.may_answer(before)
@@ -244,6 +262,26 @@ impl AgentTask {
     }
 }
 
+/// Edges that come back after long are as they were stored, not new.
+async fn recall(
+    shared: &Shared,
+    node: &mut Node,
+    document: &SamplesDocument,
+) -> Result<(), Failed> {
+    if shared.history.idle_after().is_none() || node.position().is_none() {
+        return Ok(());
+    }
+    let unknown = node.unknown(document);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let name = Arc::clone(node.name());
+    let found = shared.history.look_up(&name, unknown).await;
+    let found = found.map_err(|error| shared.waits_for_store(&error))?;
+    node.learn(&found, shared.now());
+    Ok(())
+}
+
 /// Whether another node's answer may show that the edge is that node's.
 fn is_unsure(relation: Relation) -> bool {
     relation != Relation::TranslatedHere
@@ -274,7 +312,7 @@ fn duplicate(name: &str, holder: &str) -> Failed {
 fn faulty(fault: Fault) -> Failed {
     let state = match fault {
         Fault::LeftEpoch(_) => AgentState::Duplicate,
-        Fault::Name | Fault::Order { .. } => AgentState::Faulty,
+        Fault::Name | Fault::Networks(_) | Fault::Order { .. } => AgentState::Faulty,
     };
     Failed { state, reason: fault.to_string() }
 }

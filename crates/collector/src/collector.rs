@@ -13,14 +13,14 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use crate::agent_task::AgentTask;
 use crate::claims::Claims;
 use crate::discovery::Discovery;
-use crate::history::History;
+use crate::history::{History, HistoryError};
 use crate::metrics::Totals;
 use crate::node::Terms;
 use crate::ownership::Witnesses;
-use crate::scrape::Agents;
+use crate::scrape::{Agents, Failed, chain};
 use crate::shard::Shard;
 use crate::sink::Sink;
-use crate::status::{Board, NodesDocument};
+use crate::status::{AgentState, Board, NodesDocument};
 use crate::target::Target;
 use crate::timing::{Plan, nanoseconds};
 
@@ -29,6 +29,8 @@ const DISCOVERY_MAX: Duration = Duration::from_secs(5);
 /// Agents that are asked at the same moment. Those that failed last time have places of their own:
 /// however many hang, the others don't wait for them.
 const ASKED_AT_ONCE: usize = 256;
+/// Agents with an hour to catch up answer with some 30 MB each: so many at once.
+const BEHIND_AT_ONCE: usize = 8;
 /// A stop waits so long for answers that are being stored.
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// Translations are remembered for as long as agents keep intervals.
@@ -85,6 +87,8 @@ pub(crate) struct Shared {
     faults: Mutex<BTreeMap<String, String>>,
     pub(crate) well: Semaphore,
     pub(crate) troubled: Semaphore,
+    /// For those that have much to say, until it is stored.
+    pub(crate) behind: Semaphore,
 }
 
 impl Shared {
@@ -105,6 +109,13 @@ impl Shared {
     pub(crate) async fn sleep_until(&self, moment: Timestamp) {
         let most = self.settings.interval.saturating_mul(2);
         tokio::time::sleep(moment.since(self.now()).min(most)).await;
+    }
+
+    /// Not the agent's fault, but nothing of it can be stored.
+    pub(crate) fn waits_for_store(&self, error: &HistoryError) -> Failed {
+        self.totals.store_failed();
+        let reason = format!("waits for the store: {}", chain(error));
+        Failed { state: AgentState::Late, reason }
     }
 
     fn release(&self, target: &str) {
@@ -134,6 +145,7 @@ impl Collector {
                 interval,
                 tolerance: settings.clock_tolerance,
                 forget_after: settings.forget_after,
+                idle_after: parts.history.idle_after().unwrap_or(settings.forget_after),
             },
             history: parts.history,
             sinks: parts.sinks,
@@ -144,6 +156,7 @@ impl Collector {
             faults: Mutex::default(),
             well: Semaphore::new(ASKED_AT_ONCE),
             troubled: Semaphore::new(ASKED_AT_ONCE),
+            behind: Semaphore::new(BEHIND_AT_ONCE),
             settings,
         });
         let (stop, stopped) = watch::channel(false);

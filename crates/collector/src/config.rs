@@ -14,6 +14,7 @@ use svcflow_transport::{Fingerprint, Trust};
 pub use remote::{Credentials, Place, Remote, SinkSettings};
 
 use crate::discovery::Places;
+use crate::error::Error;
 use crate::shard::Shard;
 use crate::target::{Scheme, Target, split};
 
@@ -81,7 +82,7 @@ impl Default for Config {
             shard: Shard::WHOLE,
             interval: Duration::from_secs(10),
             timeout: Duration::from_secs(5),
-            answer_max: 64 << 20,
+            answer_max: 128 << 20,
             clock_tolerance: Duration::from_secs(2),
             forget_after: 30 * DAY,
             database: "telegraf".to_owned(),
@@ -112,7 +113,7 @@ impl Config {
     ///
     /// # Errors
     /// All faults, each with its line.
-    pub fn parse(document: &str, path: Option<&Path>) -> Result<Self, Faults> {
+    pub fn parse(document: &str, path: Option<&Path>) -> Result<Self, Error> {
         let mut config = Self::default();
         let faults = Walk::document(document, |walk, key, value| match (key, value) {
             ("collector", DeValue::Table(table)) => {
@@ -123,7 +124,7 @@ impl Config {
             _ => Ok(()),
         });
         let faults = if faults.is_empty() { config.faults() } else { faults };
-        Faults::or(config, faults, path)
+        Faults::or(config, faults, path).map_err(Error::Config)
     }
 
     /// Reads the table in the course of a walk through the server's whole document. Ask

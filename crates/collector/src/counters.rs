@@ -41,6 +41,12 @@ pub struct EdgeMemory {
 }
 
 impl EdgeMemory {
+    /// The same where nothing was credited in the running epoch yet.
+    #[must_use]
+    pub fn before_its_epoch(self) -> Self {
+        Self { offset: self.stored(), ..self }
+    }
+
     fn stored(&self) -> Counters {
         let mut sum = self.owned.unwrap_or_default();
         sum.add(&self.apart.unwrap_or_default());
@@ -152,7 +158,18 @@ impl NodeCounters {
         self.edges.is_empty()
     }
 
-    /// Forgets edges; only those that nobody can read any more.
+    /// Takes up an edge that was forgotten, as it was stored; one that is known stays as it is.
+    pub fn learn(&mut self, edge: Edge, memory: EdgeMemory) {
+        self.edges.entry(edge).or_insert(memory);
+    }
+
+    /// Whether an edge is remembered.
+    #[must_use]
+    pub fn knows(&self, edge: &Edge) -> bool {
+        self.edges.contains_key(edge)
+    }
+
+    /// Forgets edges: those that can be learnt again, or that nobody can read any more.
     pub fn forget(&mut self, forgotten: impl Fn(&Edge) -> bool) {
         self.edges.retain(|edge, _| !forgotten(edge));
     }

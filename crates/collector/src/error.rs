@@ -1,11 +1,16 @@
 use std::path::PathBuf;
 
+use svcflow_settings::Faults;
+
 use crate::history::HistoryError;
 
 /// Why a collector can't start. Every message names the remedy; sources are left out of Display.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The configuration has faults; all of them are listed.
+    #[error("{0}")]
+    Config(Faults),
     /// Tokens, certificates or keys can't be used.
     #[error("can't talk to agents or sinks as configured")]
     Security(#[source] svcflow_transport::Error),

@@ -12,6 +12,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use svcflow_model::{Counters, Edge, Epoch, Marks, Service, Timestamp};
 
@@ -54,6 +55,21 @@ impl HistoryError {
 pub trait History: Send + Sync + 'static {
     /// What is remembered of a node.
     fn load<'a>(&'a self, node: &'a str) -> Later<'a, Result<Remembered, HistoryError>>;
+
+    /// How long edges out of sight need not be in memory, because [`Self::look_up`] finds them; `None`
+    /// where it doesn't, and `load` gives all.
+    fn idle_after(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What is remembered of these edges: their counters and marks. Those never stored are left out.
+    fn look_up<'a>(
+        &'a self,
+        _node: &'a str,
+        _edges: Vec<Edge>,
+    ) -> Later<'a, Result<Remembered, HistoryError>> {
+        Box::pin(async { Ok(Remembered::default()) })
+    }
 
     /// Stores a batch, whole or not at all; durable when it returns. The same batch twice is as good
     /// as once.
@@ -154,21 +170,10 @@ impl Row {
     }
 }
 
-/// What to read back of a node: every measurement, and whether all rows or each series' last.
-const READ: [(&str, bool); 7] = [
-    (TRAFFIC, false),
-    (APART, false),
-    (OFFSETS, false),
-    (MARKS, false),
-    (LOSSES, false),
-    (NODES, false),
-    (EPOCHS, true),
-];
-
 /// Puts a node's memory together from rows. Those that svcflow can't have written are passed over.
 #[derive(Default)]
 pub(crate) struct Recall {
-    edges: HashMap<Edge, EdgeMemory>,
+    edges: HashMap<Edge, (EdgeMemory, i64)>,
     epochs: Vec<Row>,
     remembered: Remembered,
 }
@@ -176,9 +181,9 @@ pub(crate) struct Recall {
 impl Recall {
     pub(crate) fn take(&mut self, measurement: &str, rows: Vec<Row>) {
         match measurement {
-            TRAFFIC => self.counters(&rows, |memory, it| memory.owned = Some(it)),
-            APART => self.counters(&rows, |memory, it| memory.apart = Some(it)),
-            OFFSETS => self.counters(&rows, |memory, it| memory.offset = it),
+            TRAFFIC => self.counters(&rows, true, |memory, it| memory.owned = Some(it)),
+            APART => self.counters(&rows, true, |memory, it| memory.apart = Some(it)),
+            OFFSETS => self.counters(&rows, false, |memory, it| memory.offset = it),
             MARKS => {
                 let marks = rows.iter().filter_map(|row| Some((row.edge()?, marks(row))));
                 self.remembered.marks = marks.collect();
@@ -198,10 +203,14 @@ impl Recall {
         }
     }
 
-    fn counters(&mut self, rows: &[Row], set: impl Fn(&mut EdgeMemory, Counters)) {
+    /// `stored`: whether these rows are what an edge's accounts hold.
+    fn counters(&mut self, rows: &[Row], stored: bool, set: impl Fn(&mut EdgeMemory, Counters)) {
         for row in rows {
             if let (Some(edge), Some(counters)) = (row.edge(), row.counters()) {
-                set(self.edges.entry(edge).or_default(), counters);
+                let (memory, last) =
+                    self.edges.entry(edge).or_insert((EdgeMemory::default(), i64::MIN));
+                set(memory, counters);
+                *last = if stored { row.time.max(*last) } else { *last };
             }
         }
     }
@@ -227,7 +236,9 @@ impl Recall {
                 };
             }
         }
-        remembered.edges = self.edges.into_iter().collect();
+        let edges = self.edges.into_iter();
+        remembered.edges =
+            edges.map(|(edge, (memory, last))| (edge, memory, Timestamp(last))).collect();
         remembered
     }
 }
@@ -237,6 +248,7 @@ fn marks(row: &Row) -> Marks {
         uncounted: row.flag("Uncounted"),
         undercounted: row.flag("Undercounted"),
         direction_unknown: row.flag("DirectionUnknown"),
+        unsplit: row.flag("Unsplit"),
         remainder: row.flag("Remainder"),
     }
 }

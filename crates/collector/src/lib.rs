@@ -1,4 +1,28 @@
 //! Gathers the samples of many agents.
+//!
+//! Agents are found ([`discovery`], [`shard`]), asked ([`scrape`], [`timing`]) and understood: one node's
+//! answer becomes points ([`node`], [`point`]) whose counters never go down ([`counters`]) and of which each
+//! belongs to one node ([`ownership`]). Points go to the store first ([`history`]), with the node's position
+//! in the same commit, and then to any number of sinks ([`sink`]), each with a spool on disk. How every
+//! agent and sink does is shown ([`status`]).
+//!
+//! The machines that decide are pure: [`counters`], [`ownership`], [`timing`], [`node`], [`claims`], [`losses`].
+//!
+//! ```no_run
+//! # async fn run(store: svcflow_store::Store) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use svcflow_agent::SystemClock;
+//! use svcflow_collector::config::Config;
+//!
+//! let config = Config::parse("[collector]\nagents = [\"10.0.0.1\"]", None)?;
+//! let data = std::path::Path::new("/var/lib/svcflow");
+//! let collector = svcflow_collector::start(&config, Some(&store), data, Arc::new(SystemClock))?;
+//! println!("{:?}", collector.nodes());
+//! collector.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
 
 mod agent_task;
 pub mod claims;

@@ -4,7 +4,7 @@
 //! meanwhile other nodes' answers of the same round may come in. [`Node::close`] then credits each
 //! increase to the account that its owner decides.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use crate::timing::{NodeTime, Skew};
 
 /// An answer's names may be this long.
 const NAME_MAX: usize = 255;
+/// So many networks may live on a node: a route for each of its containers, and more.
+const NETWORKS_MAX: usize = 20_000;
 /// Offsets are stored anew this often, so that they outlive the retention of what they belong to.
 const OFFSETS_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -33,8 +35,8 @@ pub struct Remembered {
     pub epoch_began: Option<Timestamp>,
     /// Where it was read.
     pub target: Option<Arc<str>>,
-    /// Its edges.
-    pub edges: Vec<(Edge, EdgeMemory)>,
+    /// Its edges, and when each was last stored.
+    pub edges: Vec<(Edge, EdgeMemory, Timestamp)>,
     /// Edges whose marks were stored.
     pub marks: Vec<(Edge, Marks)>,
     /// Its losses.
@@ -48,8 +50,10 @@ pub struct Terms {
     pub interval: Duration,
     /// Clocks may be off by this much without being corrected.
     pub tolerance: Duration,
-    /// Edges out of sight this long are forgotten; no longer than the store keeps them.
+    /// As long as the store keeps what it was given.
     pub forget_after: Duration,
+    /// Edges out of sight this long are not held in memory: where one comes back, the store is asked.
+    pub idle_after: Duration,
 }
 
 /// Why an answer can't be taken. Shown to people.
@@ -68,6 +72,9 @@ pub enum Fault {
         /// The latest that it says there is.
         of: u64,
     },
+    /// It says that so many networks live on it.
+    #[error("it says that {0} networks live on its node: more than {NETWORKS_MAX} can't be")]
+    Networks(usize),
     /// Its epoch was left: two agents take turns under one name, or one address leads to two.
     #[error("its epoch {0} came before the running one: two agents take turns at one address")]
     LeftEpoch(u64),
@@ -102,6 +109,8 @@ pub struct Node {
     epoch_began: Option<Timestamp>,
     target: Option<Arc<str>>,
     offsets_stored: Option<Timestamp>,
+    /// Offsets of edges that were learnt, which are to be stored with what is credited to them.
+    moved: Vec<(Edge, Counters)>,
     figures: Figures,
 }
 
@@ -155,23 +164,48 @@ impl Node {
     /// Goes on from what a store remembers, or from nothing.
     #[must_use]
     pub fn restore(name: Arc<str>, terms: Terms, remembered: Remembered, now: Timestamp) -> Self {
-        let known = Known { marks: Marks::default(), why: None, seen: now };
-        let mut all: HashMap<_, _> =
-            remembered.edges.iter().map(|(edge, _)| (*edge, known)).collect();
-        all.extend(
-            remembered.marks.iter().map(|(edge, marks)| (*edge, Known { marks: *marks, ..known })),
-        );
-        Self {
+        let mut node = Self {
             name,
             terms,
-            counters: NodeCounters::restore(remembered.position, remembered.edges),
+            counters: NodeCounters::restore(remembered.position.clone(), []),
             time: NodeTime::new(terms.interval, terms.tolerance, remembered.last),
-            losses: LossBook::restore(remembered.losses),
-            known: all,
+            losses: LossBook::restore(remembered.losses.iter().cloned()),
+            known: HashMap::new(),
             epoch_began: remembered.epoch_began,
-            target: remembered.target,
+            target: remembered.target.clone(),
             offsets_stored: None,
+            moved: Vec::new(),
             figures: Figures::default(),
+        };
+        node.learn(&remembered, now);
+        node
+    }
+
+    /// The edges of an answer that are not in memory: new ones, or out of sight for long.
+    #[must_use]
+    pub fn unknown(&self, document: &SamplesDocument) -> Vec<Edge> {
+        let samples = document.intervals.iter().flat_map(|interval| &interval.samples);
+        let edges = samples.map(|sample| sample.sample().edge);
+        let unknown: BTreeSet<_> = edges.filter(|edge| !self.counters.knows(edge)).collect();
+        unknown.into_iter().collect()
+    }
+
+    /// Takes up edges as they were stored.
+    pub fn learn(&mut self, remembered: &Remembered, now: Timestamp) {
+        for (edge, memory, last) in &remembered.edges {
+            // Offsets move with the epoch only for edges in memory: this one's did not.
+            let earlier = self.epoch_began.is_some_and(|began| *last < began);
+            let memory = if earlier { memory.before_its_epoch() } else { *memory };
+            if earlier {
+                self.moved.push((*edge, memory.offset));
+            }
+            self.counters.learn(*edge, memory);
+            let known = Known { marks: Marks::default(), why: None, seen: now };
+            self.known.entry(*edge).or_insert(known);
+        }
+        for (edge, marks) in &remembered.marks {
+            let known = Known { marks: *marks, why: None, seen: now };
+            self.known.entry(*edge).or_insert(known).marks = *marks;
         }
     }
 
@@ -265,6 +299,10 @@ impl Node {
             self.target = Some(Arc::clone(target));
             let what = self.epoch_point(opened.document.epoch, target);
             points.push(Point { time: *time, what });
+        }
+        if let Some((time, _)) = opened.intervals.first() {
+            let moved = self.moved.drain(..).map(|(edge, offset)| What::Offset(edge, offset));
+            points.extend(moved.map(|what| Point { time: *time, what }));
         }
         let mut previous = opened.before;
         for (time, interval) in &opened.intervals {
@@ -381,12 +419,13 @@ impl Node {
         points.extend(changes.map(|(kind, loss)| Point { time, what: What::Loss(kind, loss) }));
         let due = self.offsets_stored.is_none_or(|last| time.since(last) >= OFFSETS_EVERY);
         if due {
-            self.forget(opened.now);
             let moved = self.counters.edges().filter(|(_, it)| it.offset != Counters::ZERO);
             let offsets = moved.map(|(edge, it)| What::Offset(*edge, it.offset));
             let epoch = self.epoch_point(opened.document.epoch, target);
             points.extend(offsets.chain([epoch]).map(|what| Point { time, what }));
             self.offsets_stored = Some(time);
+            // After their offsets are stored once more: a forgotten edge's offset is never older than it.
+            self.forget(opened.now);
         }
         let Some(at) = self.counters.position() else { return };
         let point = NodePoint {
@@ -400,9 +439,9 @@ impl Node {
     }
 
     fn forget(&mut self, now: Timestamp) {
-        let old = |known: &Known| now.since(known.seen) >= self.terms.forget_after;
+        let old = |known: &Known| now.since(known.seen) >= self.terms.idle_after;
         self.counters.forget(|edge| self.known.get(edge).is_none_or(old));
-        let after = self.terms.forget_after;
+        let after = self.terms.idle_after;
         self.known.retain(|_, known| now.since(known.seen) < after);
     }
 
@@ -441,6 +480,9 @@ fn check(document: &SamplesDocument) -> Result<(), Fault> {
     let odd = name.chars().any(|c| c.is_control() || c == '\\');
     if name.is_empty() || name.len() > NAME_MAX || odd {
         return Err(Fault::Name);
+    }
+    if document.lives.len() > NETWORKS_MAX {
+        return Err(Fault::Networks(document.lives.len()));
     }
     let mut before = 0;
     for interval in &document.intervals {

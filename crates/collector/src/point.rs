@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `httpjson_svcstats` | the edge's | `BytesIn` `BytesOut` `PacketsIn` `PacketsOut`: what the node owns |
 //! | `svcflow_apart` | the edge's | the same four of what another node owns, and `Why` |
-//! | `svcflow_marks` | the edge's | `Uncounted` `Undercounted` `DirectionUnknown` `Remainder` |
+//! | `svcflow_marks` | the edge's | `Uncounted` `Undercounted` `DirectionUnknown` `Unsplit` `Remainder` |
 //! | `svcflow_losses` | `Node` `Kind` | `Count` `Bytes`, and the agent's own `AgentCount` `AgentBytes` |
 //! | `svcflow_nodes` | `Node` | `Epoch` `Sequence` `Edges` `SkewSeconds` `LagSeconds` |
 //! | `svcflow_epochs` | `Node` | `Began` `Epoch` `Target`: the running epoch, its first time, where it is read |
@@ -36,7 +36,7 @@ pub const EPOCHS: &str = "svcflow_epochs";
 /// What was stored before each edge's epoch.
 pub const OFFSETS: &str = "svcflow_offsets";
 
-/// The four counters' field names, in [`counters`]' order.
+/// The four counters' field names, in the order of [`Counters`]' fields.
 pub const COUNTERS: [&str; 4] = ["BytesIn", "BytesOut", "PacketsIn", "PacketsOut"];
 
 /// The points of one answer of one node.
@@ -189,6 +189,7 @@ impl What {
                 ("Remainder", Value::Boolean(it.remainder)),
                 ("Uncounted", Value::Boolean(it.uncounted)),
                 ("Undercounted", Value::Boolean(it.undercounted)),
+                ("Unsplit", Value::Boolean(it.unsplit)),
             ]),
             Self::Loss(_, it) => then(&[
                 ("AgentBytes", integer(it.agent_bytes)),

@@ -19,14 +19,25 @@ const DECODE_INLINE_MAX: usize = 256 << 10;
 /// So much of what an agent said is shown.
 const SHOWN_MAX: usize = 200;
 
+/// What an agent is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum After<'a> {
+    /// Who it is, and where it stands: no interval.
+    Latest,
+    /// Everything that it keeps.
+    Nothing,
+    /// What came after this.
+    This(&'a Position),
+}
+
 /// Asks agents. A trait, so that a test can play a thousand of them without a socket.
 pub trait Agents: Send + Sync + 'static {
-    /// Asks a target for what came after `position`.
+    /// Asks a target.
     fn ask<'a>(
         &'a self,
         target: &'a Target,
         token: Option<&'a Token>,
-        position: Option<&'a Position>,
+        after: After<'a>,
     ) -> Later<'a, Result<Answer, Failed>>;
 }
 
@@ -81,10 +92,13 @@ impl HttpAgents {
         &self,
         target: &Target,
         token: Option<&Token>,
-        position: Option<&Position>,
+        after: After<'_>,
     ) -> Result<Answer, Failed> {
-        let query = position
-            .map_or_else(String::new, |at| format!("?after={}&epoch={}", at.sequence, at.epoch.0));
+        let query = match after {
+            After::Latest => "?after=latest".to_owned(),
+            After::Nothing => String::new(),
+            After::This(at) => format!("?after={}&epoch={}", at.sequence, at.epoch.0),
+        };
         let mut request = Request::get(target.url(&format!("/api/v1/samples{query}")));
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, token.header());
@@ -118,9 +132,9 @@ impl Agents for HttpAgents {
         &'a self,
         target: &'a Target,
         token: Option<&'a Token>,
-        position: Option<&'a Position>,
+        after: After<'a>,
     ) -> Later<'a, Result<Answer, Failed>> {
-        Box::pin(self.fetch(target, token, position))
+        Box::pin(self.fetch(target, token, after))
     }
 }
 

@@ -12,12 +12,13 @@ mod prometheus;
 pub mod spool;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 pub use influx::{Influx, InfluxTarget, Version};
 pub use lines::Lines;
@@ -38,6 +39,8 @@ const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
 /// zstd's fastest: a batch shrinks to a third.
 const COMPRESSION: i32 = 1;
+/// Everything is sent once more this often at most, however often something is missed.
+const WHOLE_EVERY: Duration = Duration::from_secs(300);
 /// A batch is no longer than this when unpacked.
 const BATCH_MAX: usize = 256 << 20;
 
@@ -83,7 +86,9 @@ struct State {
     spool: Mutex<Spool>,
     appended: Notify,
     drained: Notify,
-    /// How often something that was to be sent was not: see [`Sink::missed`].
+    /// Something that was to be sent was not.
+    incomplete: AtomicBool,
+    /// How often that was made known: see [`Sink::missed`].
     missed: AtomicU64,
     document: Mutex<SinkDocument>,
 }
@@ -112,12 +117,13 @@ impl Sink {
             spool: Mutex::new(spool),
             appended: Notify::new(),
             drained: Notify::new(),
+            incomplete: AtomicBool::new(false),
             missed: AtomicU64::new(0),
             document: Mutex::new(document),
         });
         let (queue, inbox) = mpsc::channel(QUEUE_MAX);
         let (stop, stopped) = watch::channel(false);
-        let writer = tokio::spawn(write(Arc::clone(&state), inbox));
+        let writer = tokio::spawn(write(Arc::clone(&state), inbox, stopped.clone()));
         let sender = tokio::spawn(send(Arc::clone(&state), Box::new(target), stopped));
         let tasks = Mutex::new(vec![writer, sender]);
         Ok(Arc::new(Self { name: name.to_owned(), kind, queue, state, stop, tasks }))
@@ -137,8 +143,8 @@ impl Sink {
         queued && kept.await.unwrap_or(false)
     }
 
-    /// Changes whenever something was dropped, refused or damaged: whoever sees a change sends
-    /// everything once more.
+    /// Changes when the target takes points again after something was dropped, refused or damaged:
+    /// whoever sees a change sends everything once more.
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.state.missed.load(Ordering::Relaxed)
@@ -171,14 +177,15 @@ impl Sink {
         }
     }
 
-    /// Stops sending; what waits stays on disk.
+    /// Stops, and lets go of the spool's folder; what waits stays on disk.
     pub async fn close(&self) {
         let _ = self.stop.send(true);
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
-            // The writer ends with the last handle; what it was given is on disk when `keep` returned.
-            task.abort();
-            let _ = task.await;
+            // Both see the stop; what they do to the spool's files they do to its end.
+            if let Err(error) = task.await {
+                tracing::error!("a task of sink {} ended early: {error}", self.name);
+            }
         }
     }
 }
@@ -202,7 +209,16 @@ impl State {
     }
 
     fn missed_something(&self) {
-        self.missed.fetch_add(1, Ordering::Relaxed);
+        self.incomplete.store(true, Ordering::Relaxed);
+    }
+
+    /// The target takes points: what it missed may be made up for, if that wasn't done just now.
+    fn make_up(&self, last: &mut Option<Instant>) {
+        let recent = last.is_some_and(|last| last.elapsed() < WHOLE_EVERY);
+        if !recent && self.incomplete.swap(false, Ordering::Relaxed) {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+            *last = Some(Instant::now());
+        }
     }
 
     fn failed(&self, why: &str) {
@@ -228,6 +244,7 @@ impl State {
 
     fn refused(&self, points: u64, why: &str) {
         tracing::error!("sink {} refuses {points} points for good: {why}", self.name);
+        self.missed_something();
         let mut document = self.document();
         document.reason = Some(format!("it refused points for good: {why}"));
         document.refused_points += points;
@@ -235,9 +252,22 @@ impl State {
 }
 
 /// The writer: everything that waits, with one sync.
-async fn write(state: Arc<State>, mut inbox: mpsc::Receiver<(Arc<Batch>, oneshot::Sender<bool>)>) {
+async fn write(
+    state: Arc<State>,
+    mut inbox: mpsc::Receiver<(Arc<Batch>, oneshot::Sender<bool>)>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut waiting = Vec::new();
-    while inbox.recv_many(&mut waiting, QUEUE_MAX).await > 0 {
+    loop {
+        let closed = inbox.is_closed();
+        tokio::select! {
+            received = inbox.recv_many(&mut waiting, QUEUE_MAX) => if received == 0 { return },
+            // What was given before the stop is still kept.
+            _ = stopped.wait_for(|stopped| *stopped), if !closed => {
+                inbox.close();
+                continue;
+            }
+        }
         let (batches, answers): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
         let shared = Arc::clone(&state);
         let task = tokio::task::spawn_blocking(move || append(&shared, &batches));
@@ -248,7 +278,11 @@ async fn write(state: Arc<State>, mut inbox: mpsc::Receiver<(Arc<Batch>, oneshot
                 state.failed(&format!("its spool can't be written to: {error}"));
                 false
             }
-            Err(_) => false,
+            Err(error) => {
+                state.missed_something();
+                state.failed(&format!("writing its spool ended early: {error}"));
+                false
+            }
         };
         state.appended.notify_one();
         for answer in answers {
@@ -286,6 +320,7 @@ fn decode(record: &[u8]) -> Option<Batch> {
 /// The sender: the oldest first, until acknowledged.
 async fn send(state: Arc<State>, mut target: Box<dyn Target>, mut stopped: watch::Receiver<bool>) {
     let (mut wait, mut points_max) = (RETRY_FIRST, POINTS_MAX);
+    let mut made_up = None;
     loop {
         let Some((batches, points, end)) = next(&state, points_max).await else {
             state.drained.notify_waiters();
@@ -294,7 +329,11 @@ async fn send(state: Arc<State>, mut target: Box<dyn Target>, mut stopped: watch
                 _ = stopped.wait_for(|stopped| *stopped) => return,
             }
         };
-        let sent = target.send(&batches).await;
+        let sent = tokio::select! {
+            sent = target.send(&batches) => sent,
+            // Sent again after the next start, unless it was acknowledged.
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        };
         let pause = match sent {
             Ok(sent) => {
                 state.sent(points, sent);
@@ -302,7 +341,9 @@ async fn send(state: Arc<State>, mut target: Box<dyn Target>, mut stopped: watch
                     state.missed_something();
                 }
                 acknowledge(&state, end, points).await;
-                (wait, points_max) = (RETRY_FIRST, POINTS_MAX);
+                state.make_up(&mut made_up);
+                wait = RETRY_FIRST;
+                points_max = points_max.saturating_mul(2).min(POINTS_MAX);
                 continue;
             }
             Err(NotSent::TooMuch) if batches.len() > 1 => {
@@ -358,7 +399,6 @@ async fn next(state: &Arc<State>, points_max: u64) -> Option<(Vec<Batch>, u64, P
     }
     let batches: Vec<_> = chunk.records.iter().filter_map(|record| decode(record)).collect();
     if batches.len() < chunk.records.len() {
-        state.missed_something();
         let unread = chunk.records.len() - batches.len();
         state.refused(0, &format!("{unread} records of its spool are of another version"));
     }

@@ -119,7 +119,8 @@ impl NodeTime {
     /// The time that an interval closed at `at` by the agent's clock is stored at, and whether that
     /// is not the time it should have had.
     pub fn place(&mut self, at: Timestamp, now: Timestamp) -> (Timestamp, bool) {
-        let ours = at.0.saturating_sub(self.correction).min(now.0);
+        // Not before 1970: an agent's nonsense must not become a time that no store takes.
+        let ours = at.0.saturating_sub(self.correction).min(now.0).max(0);
         let cut = ours.saturating_sub(ours.rem_euclid(self.grid));
         let next = self.last.map_or(i64::MIN, |last| last.0.saturating_add(self.grid));
         let time = Timestamp(cut.max(next));

@@ -28,7 +28,12 @@ const HERE: Relation = Relation::TranslatedHere;
 
 fn terms() -> Terms {
     let it = settings();
-    Terms { interval: it.interval, tolerance: it.clock_tolerance, forget_after: it.forget_after }
+    Terms {
+        interval: it.interval,
+        tolerance: it.clock_tolerance,
+        forget_after: it.forget_after,
+        idle_after: it.forget_after,
+    }
 }
 
 fn fresh() -> Node {

@@ -22,5 +22,5 @@ pub use churn::{ChurnPlan, Churned};
 pub use error::{Error, Result};
 pub use lab::{Host, Lab, Node};
 pub use namespace::{Namespace, enter};
-pub use topology::{ClientSpec, ServiceSpec, Topology};
+pub use topology::{ClientSpec, ServiceSpec, Topology, v6_of};
 pub use traffic::{Lifetime, Outcome, Plan, Running, Target, Transfer};

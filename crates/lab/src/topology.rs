@@ -105,7 +105,8 @@ impl Topology {
 }
 
 /// The IPv6 address that goes with a host's IPv4 address: 10.1.1.5 has fd10:1:1::5.
-pub(crate) fn v6_of(v4: Ipv4Addr) -> Ipv6Addr {
+#[must_use]
+pub fn v6_of(v4: Ipv4Addr) -> Ipv6Addr {
     let [a, b, c, d] = v4.octets();
     // Decimal digits read as hexadecimal: 11 becomes 0x11.
     let bcd = |n: u8| ((u16::from(n) / 10 % 10) << 4) | (u16::from(n) % 10);

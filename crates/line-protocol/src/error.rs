@@ -36,6 +36,9 @@ pub enum Reason {
     /// Fields that don't read `name=value,name=value`.
     #[error("invalid field format")]
     InvalidFieldFormat,
+    /// Fields whose `=` counts as one for one pass and as escaped for the next; the name as sent.
+    #[error("invalid value: field-key={0}")]
+    InvalidValue(String),
     /// A string that isn't closed.
     #[error("unbalanced quotes")]
     UnbalancedQuotes,

@@ -60,6 +60,8 @@ impl<'b> Parser<'b> {
         }
         let (start, end) = self.next_exact()?;
         let line = self.bytes.get(start..end).unwrap_or_default();
+        // The buffer's last line feed, where quotes or a backslash kept it from ending the line.
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
         // The fast way may have left the names of half a line.
         self.fields.clear();
         match self.parse_exact(line) {

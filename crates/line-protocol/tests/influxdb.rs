@@ -99,6 +99,7 @@ fn fields() {
     refused("a\tb=1 5", "invalid field format");
     refused(r#"a "b c"=1 5"#, "invalid field format");
     refused(r"a b\=1", "invalid field format");
+    refused(r"a b\\=1", r"invalid value: field-key=b\\=1");
     refused(r#"a b="x"=1,c=2 5"#, "invalid field format");
     refused("a =1 5", "missing field key");
     refused("a b=1,=2 5", "missing field key");

@@ -27,6 +27,9 @@ pub enum Baseline {
     Zero,
     /// It ran before we looked: the first reading is the baseline and credits nothing.
     FirstReading,
+    /// It ran before we looked, and a complete look misses nothing: what the first one shows is the
+    /// baseline, what comes later began at zero.
+    FirstLook,
 }
 
 /// One reading of an edge's cumulative counters, as one counting place (a set) holds them.
@@ -112,6 +115,8 @@ pub enum Observation {
     Edge(EdgeReading),
     /// Among this edge's connections is one that tracking did not see begin: its ends may be swapped.
     DirectionUnknown(Edge),
+    /// What the endpoint sends to this edge's provider and to others could not be told apart.
+    Unsplit(Edge),
     /// A connection that lives. Only between `LookBegan` and `LookEnded`.
     Connection(Connection),
     /// A connection ended; its counters are final. At any time, during a look too.

@@ -32,6 +32,10 @@ pub struct Marks {
     pub undercounted: bool,
     /// Some connections are older than connection tracking here: who opened them is not known.
     pub direction_unknown: bool,
+    /// The source counts what the endpoint sends to all providers together: on an edge with a provider the
+    /// outgoing counters lack what could not be told apart, which is on the edge of the same service whose
+    /// provider is unknown (0.0.0.0 or ::).
+    pub unsplit: bool,
     /// This is the remainder: edges past the cap, folded together.
     pub remainder: bool,
 }
@@ -42,6 +46,7 @@ impl Marks {
         self.uncounted |= other.uncounted;
         self.undercounted |= other.undercounted;
         self.direction_unknown |= other.direction_unknown;
+        self.unsplit |= other.unsplit;
         self.remainder |= other.remainder;
     }
 }

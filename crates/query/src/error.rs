@@ -49,6 +49,9 @@ pub enum QueryError {
     /// It was stopped before its end.
     #[error("{0}")]
     Cancelled(CancelReason),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[source] svcflow_store::Error),
     /// svcflow has no such thing; says what to do instead where there is something.
     #[error("{0}")]
     NotImplemented(String),
@@ -67,6 +70,7 @@ impl QueryError {
             | Self::Refused(_)
             | Self::Limit { .. }
             | Self::Cancelled(_) => Blame::Parameters,
+            Self::Store(_) => Blame::Internal,
             Self::NotImplemented(_) => Blame::NotImplemented,
         }
     }

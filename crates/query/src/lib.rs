@@ -2,7 +2,9 @@
 
 mod cancel;
 mod column;
+mod engine;
 mod error;
+mod exec;
 mod kernel;
 mod limits;
 mod plan;
@@ -13,6 +15,7 @@ mod zone;
 
 pub use cancel::{Cancel, CancelReason};
 pub use column::{Column, Scalar, Validity, Values};
+pub use engine::Engine;
 pub use error::{Blame, QueryError};
 pub use limits::Limits;
 pub use session::Session;

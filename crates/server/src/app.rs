@@ -1,7 +1,7 @@
 //! What all requests share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use svcflow_query::{Cancel, CancelReason};
 use svcflow_store::Store;
@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::Users;
 use crate::cancels::{Cancels, Registered};
+use crate::elsewhere::Elsewhere;
 use crate::engine::Engine;
 use crate::http::Metrics;
 use crate::ingest::{Ingest, Outcome, Target, WriteError};
@@ -24,6 +25,7 @@ pub(crate) struct App {
     store: Store,
     ingest: Ingest,
     engine: Box<dyn Engine>,
+    elsewhere: OnceLock<Elsewhere>,
     users: Option<Users>,
     origins: Vec<String>,
     body_max: usize,
@@ -50,6 +52,7 @@ impl App {
             ingest: Ingest::new(store.clone()),
             store,
             engine,
+            elsewhere: OnceLock::new(),
             users,
             origins: config.allow_origins.clone(),
             body_max,
@@ -64,6 +67,16 @@ impl App {
 
     pub(crate) fn engine(&self) -> &dyn Engine {
         &*self.engine
+    }
+
+    /// The engine that keeps the data instead of the embedded store, if there is one.
+    pub(crate) fn elsewhere(&self) -> Option<&Elsewhere> {
+        self.elsewhere.get()
+    }
+
+    /// Has another engine keep the data; the first one stays.
+    pub(crate) fn set_elsewhere(&self, elsewhere: Elsewhere) {
+        let _ = self.elsewhere.set(elsewhere);
     }
 
     pub(crate) fn users(&self) -> Option<&Users> {
@@ -95,9 +108,9 @@ impl App {
         outcome
     }
 
-    /// Forgets what was remembered of a database that is no more.
-    pub(crate) fn forget(&self, database: &str) {
-        self.ingest.forget(database);
+    /// Drops a database by `drop`, while nothing is written.
+    pub(crate) fn dropping<T>(&self, database: &str, drop: impl FnOnce() -> T) -> T {
+        self.ingest.dropping(database, drop)
     }
 
     /// Memory for a body; waits until there is some. `None` where the server is being stopped.
@@ -117,6 +130,10 @@ impl App {
             registered.cancel().cancel(CancelReason::Shutdown);
         }
         registered
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -104,7 +104,9 @@ impl Config {
         self.tls_certificate.as_deref().zip(self.tls_key.as_deref())
     }
 
-    fn faults(&self) -> Vec<Fault> {
+    /// What is wrong beyond single values.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
         let mut messages = Vec::new();
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
             messages.push("`tls_certificate` and `tls_key` go together: set both".to_owned());
@@ -134,7 +136,11 @@ impl Config {
         messages.into_iter().map(Fault::of_all).collect()
     }
 
-    fn set(&mut self, name: &str, value: &DeValue<'_>) -> Parsed<()> {
+    /// Takes one key of a document over.
+    ///
+    /// # Errors
+    /// Where there is no such key or its value is wrong; says what to write instead.
+    pub fn set(&mut self, name: &str, value: &DeValue<'_>) -> Parsed<()> {
         let path = |value| text(value).map(PathBuf::from);
         let number = |value| count(value).map(|count| Some(count.get() as u64));
         match name {

@@ -19,3 +19,15 @@ pub trait Engine: Send + Sync + 'static {
         sink: &mut dyn ResultSink,
     ) -> Result<(), QueryError>;
 }
+
+impl Engine for svcflow_query::Engine {
+    fn execute(
+        &self,
+        statement: &Statement,
+        session: &Session,
+        cancel: &Cancel,
+        sink: &mut dyn ResultSink,
+    ) -> Result<(), QueryError> {
+        Self::execute(self, statement, session, sink, cancel)
+    }
+}

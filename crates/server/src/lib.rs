@@ -15,6 +15,7 @@ mod app;
 mod auth;
 mod cancels;
 mod config;
+mod elsewhere;
 mod engine;
 mod error;
 mod http;
@@ -24,6 +25,7 @@ mod visible;
 
 pub use auth::{User, Users};
 pub use config::{Config, default_data};
+pub use elsewhere::Elsewhere;
 pub use engine::Engine;
 pub use error::Error;
 pub use serve::{Clock, Server, bind, system_clock};

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::{Config, Engine, Error, Users, http};
+use crate::{Config, Elsewhere, Engine, Error, Users, http};
 
 /// What time it is, in nanoseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -41,8 +42,10 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 /// A server that isn't serving yet.
 pub struct Server {
     app: Arc<App>,
+    data: PathBuf,
     tls: Option<ServerTls>,
     more: Router,
+    fallback: Option<Router>,
 }
 
 impl Server {
@@ -61,13 +64,34 @@ impl Server {
         let tls = |(certificate, key)| ServerTls::read(certificate, key, None).map_err(Error::Tls);
         let tls = config.tls().map(tls).transpose()?;
         let app = Arc::new(App::new(store, engine, users, config, clock));
-        Ok(Self { app, tls, more: Router::new() })
+        Ok(Self { app, data: config.data.clone(), tls, more: Router::new(), fallback: None })
     }
 
-    /// Serves these routes, too.
+    /// Serves these routes, too: to users where there are some, to all otherwise.
     #[must_use]
     pub fn with_routes(mut self, routes: Router) -> Self {
-        self.more = self.more.merge(routes);
+        self.more = self.more.merge(http::for_users(routes, Arc::clone(&self.app)));
+        self
+    }
+
+    /// Has another engine keep the data: queries and writes are handed on to it.
+    #[must_use]
+    pub fn with_data_elsewhere(self, elsewhere: Elsewhere) -> Self {
+        self.app.set_elsewhere(elsewhere);
+        self
+    }
+
+    /// Has these routes answer what nothing else does: to users where there are some, to all otherwise.
+    #[must_use]
+    pub fn with_fallback(mut self, routes: Router) -> Self {
+        self.fallback = Some(http::for_users(routes, Arc::clone(&self.app)));
+        self
+    }
+
+    /// Says this in `/metrics`, too: families of OpenMetrics, without the closing `# EOF`.
+    #[must_use]
+    pub fn with_metrics(self, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.app.metrics.add(Box::new(metrics));
         self
     }
 
@@ -77,21 +101,26 @@ impl Server {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// Serves until `shutdown` is there. Then no connection is taken any more, queries are ended and writes under way
-    /// are finished.
+    /// Serves until `shutdown` is there. Then no connection is taken any more, queries are ended, writes under way are
+    /// finished, and the store is flushed: a start after it has no log to read.
     ///
     /// # Errors
-    /// Where the listener fails for good.
+    /// Where the listener fails for good, or the store can't be flushed.
     pub async fn serve(
         self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
-        let router = self.more.merge(http::router(Arc::clone(&self.app)));
-        match &self.tls {
+        let router = self.more.merge(http::router(Arc::clone(&self.app), self.fallback));
+        let served = match &self.tls {
             Some(tls) => serve(TlsListener::new(listener, tls), router, &self.app, shutdown).await,
             None => serve(listener, router, &self.app, shutdown).await,
-        }
+        };
+        let (app, folder) = (self.app, self.data);
+        let flushed = tokio::task::spawn_blocking(move || app.store().flush()).await;
+        served?;
+        // A task that is gone was so with its runtime: what was acknowledged is in the log.
+        flushed.unwrap_or(Ok(())).map_err(|source| Error::Store { folder, source })
     }
 }
 

@@ -343,6 +343,31 @@ fn a_change_by_get_is_made_and_remarked_on() {
 }
 
 #[test]
+fn a_database_that_is_made_anew_has_its_own_series() {
+    let Started { bench, script } = start(|_, _| {});
+    let ask = |q: &str| bench.send("POST", "/query", &[FORM], format!("q={q}").as_bytes()).status;
+    for lines in
+        ["m,h=a v=1i 1\nm,h=b v=1i 1\nm,h=c v=1i 1", "m,h=c v=1i 1\nm,h=b v=1i 1\nn,h=a v=1i 1"]
+    {
+        bench.write("db=d", lines).is(204, "");
+        let snapshot = script.store.read("d").unwrap();
+        let hosts = |name| {
+            let measurement = snapshot.measurement(name).unwrap();
+            let ids = measurement.series_all().iter().map(svcflow_store::SeriesId::new);
+            ids.map(|id| measurement.tag(id, "h").unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        match lines.contains('n') {
+            false => assert_eq!(hosts("m"), ["a", "b", "c"]),
+            true => assert_eq!(
+                (hosts("m"), hosts("n")),
+                (vec!["c".into(), "b".into()], vec!["a".into()])
+            ),
+        }
+        assert_eq!((ask("DROP+DATABASE+d"), ask("CREATE+DATABASE+d")), (200, 200));
+    }
+}
+
+#[test]
 fn parameters_are_bound() {
     let Started { bench, .. } = start(|_, _| {});
     let select = "/query?db=d&q=SELECT+v+FROM+rows_2+WHERE+h%3D%24h";

@@ -15,11 +15,17 @@ pub enum Preference {
     Nftables,
     /// conntrack or an error: observes only, changes nothing.
     Conntrack,
+    /// Contiv's Netplugin, over HTTP: nothing of this host's kernel is looked at.
+    Contiv,
 }
 
 impl Preference {
-    const NAMES: [(&'static str, Self); 3] =
-        [("auto", Self::Auto), ("nftables", Self::Nftables), ("conntrack", Self::Conntrack)];
+    const NAMES: [(&'static str, Self); 4] = [
+        ("auto", Self::Auto),
+        ("nftables", Self::Nftables),
+        ("conntrack", Self::Conntrack),
+        ("contiv", Self::Contiv),
+    ];
 }
 
 impl FromStr for Preference {
@@ -28,7 +34,7 @@ impl FromStr for Preference {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::NAMES.iter().find(|(name, _)| *name == text);
         found.map(|(_, preference)| *preference).ok_or_else(|| {
-            format!("unknown source `{text}`: expected `auto`, `nftables` or `conntrack`")
+            format!("unknown source `{text}`: expected `auto`, `nftables`, `conntrack` or `contiv`")
         })
     }
 }
@@ -40,12 +46,15 @@ impl fmt::Display for Preference {
     }
 }
 
-/// Opens the source in the calling thread's network namespace.
+/// Opens a source of the kernel in the calling thread's network namespace.
 ///
 /// # Errors
 /// Where the chosen source, or with `auto` none, can be had; the message names the remedy.
 pub fn open(preference: Preference) -> Result<Box<dyn FrameSource>, SourceError> {
     match preference {
+        Preference::Contiv => Err(SourceError::failed("reading Contiv as a source of the kernel")(
+            "it answers over HTTP: keep what `curl http://127.0.0.1:9090/svcstats` prints instead",
+        )),
         Preference::Nftables => {
             Ok(Box::new(NftablesSource::open("the configuration asks for it")?))
         }

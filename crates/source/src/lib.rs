@@ -1,9 +1,10 @@
-//! Where observations come from: the kernel's nftables sets, its connection tracking, or a recorded
-//! trace. A source turns what it reads into [`Observation`](svcflow_model::Observation)s and knows
+//! Where observations come from: the kernel's nftables sets, its connection tracking, Contiv's Netplugin,
+//! or a recorded trace. A source turns what it reads into [`Observation`](svcflow_model::Observation)s and knows
 //! nothing of how they are accounted.
 
 mod choose;
 mod conntrack;
+pub mod contiv;
 mod frame;
 pub mod host;
 mod live;
@@ -20,6 +21,7 @@ use svcflow_model::ObservationSink;
 
 pub use choose::{Preference, open};
 pub use conntrack::ConntrackSource;
+pub use contiv::ContivSource;
 pub use frame::Frame;
 pub use live::{EachFrame, FrameSource, Live, record};
 pub use nftables::NftablesSource;
@@ -53,7 +55,7 @@ pub trait TrafficSource: Send {
 /// What a source says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
-    /// `nftables`, `conntrack` or `replay`.
+    /// `nftables`, `conntrack`, `contiv` or `replay`.
     pub name: &'static str,
     /// Why it was chosen, in one sentence.
     pub reason: String,

@@ -215,8 +215,12 @@ const LOSS_KINDS: [(u8, LossKind); 7] = [
 fn encode<'a>(frame: &Frame<'a>, scratch: &'a mut [u8; 24]) -> (Kind, &'a [u8]) {
     match *frame {
         Frame::Origin { origin, baseline } => {
-            let from_zero = u64::from(baseline == Baseline::Zero);
-            (Kind::Origin, words(scratch, [origin.id, origin.handle, from_zero]))
+            let baseline = match baseline {
+                Baseline::FirstReading => 0,
+                Baseline::Zero => 1,
+                Baseline::FirstLook => 2,
+            };
+            (Kind::Origin, words(scratch, [origin.id, origin.handle, baseline]))
         }
         Frame::LookBegan => (Kind::LookBegan, &[]),
         Frame::LookEnded { complete: false } => (Kind::LookEnded, &[0]),
@@ -251,8 +255,12 @@ fn decode(kind: u8, payload: &[u8]) -> Result<Frame<'_>, &'static str> {
     const PICKED_UP: u8 = Kind::PickedUp as u8;
     Ok(match kind {
         ORIGIN => {
-            let [id, handle, from_zero] = read_words(payload)?;
-            let baseline = if from_zero == 1 { Baseline::Zero } else { Baseline::FirstReading };
+            let [id, handle, baseline] = read_words(payload)?;
+            let baseline = match baseline {
+                1 => Baseline::Zero,
+                2 => Baseline::FirstLook,
+                _ => Baseline::FirstReading,
+            };
             Frame::Origin { origin: Origin { id, handle }, baseline }
         }
         LOOK_BEGAN => Frame::LookBegan,

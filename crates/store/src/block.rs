@@ -1,8 +1,9 @@
 //! Decoded rows, column by column.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{FieldType, FieldValue};
+use crate::{FieldType, FieldValue, TimeRange};
 
 /// Rows of one series: ascending times, and one column for each field that was asked for.
 ///
@@ -20,6 +21,53 @@ impl Block {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.times.len()
+    }
+
+    /// Adds rows of a block that has the same columns.
+    pub(crate) fn append(&mut self, from: &Self, rows: Range<usize>) {
+        self.times.extend_from_slice(from.times.get(rows.clone()).unwrap_or_default());
+        for (column, from) in self.columns.iter_mut().zip(&from.columns) {
+            column.append(from, rows.clone());
+        }
+    }
+
+    /// Keeps only these rows.
+    pub(crate) fn keep(&mut self, rows: Range<usize>) {
+        if rows == (0..self.times.len()) {
+            return;
+        }
+        self.times.truncate(rows.end);
+        self.times.drain(..rows.start);
+        self.columns.iter_mut().for_each(|column| column.keep(rows.clone()));
+    }
+
+    /// Takes out the rows of the range.
+    pub(crate) fn delete(&mut self, range: TimeRange) {
+        let first = self.times.partition_point(|time| *time < range.first);
+        let last = self.times.partition_point(|time| *time <= range.last);
+        if first >= last {
+            return;
+        }
+        let mut rest = self.clone();
+        rest.keep(last..self.rows());
+        self.keep(0..first);
+        self.append(&rest, 0..rest.rows());
+    }
+
+    /// Takes out the rows that have no value at all.
+    pub(crate) fn drop_empty(&mut self) {
+        let has = |row| self.columns.iter().any(|column| column.validity.is_valid(row));
+        let rows: Vec<usize> = (0..self.times.len()).filter(|row| has(*row)).collect();
+        if rows.len() == self.times.len() {
+            return;
+        }
+        self.times = rows.iter().filter_map(|row| self.times.get(*row)).copied().collect();
+        for column in &mut self.columns {
+            let mut kept = Column::new(column.values.field_type());
+            let value = |row: &usize| column.validity.is_valid(*row).then_some((&*column, *row));
+            rows.iter().for_each(|row| kept.push_from(value(row)));
+            *column = kept;
+        }
     }
 
     /// Empties it and makes its columns these types.
@@ -72,6 +120,31 @@ impl Column {
     fn reset(&mut self, kind: FieldType) {
         self.validity = Validity::All;
         self.values.reset(kind);
+    }
+
+    fn append(&mut self, from: &Self, rows: Range<usize>) {
+        let before = self.values.len();
+        self.values.append(&from.values, rows.clone());
+        if matches!((&self.validity, &from.validity), (Validity::All, Validity::All)) {
+            return;
+        }
+        for (at, row) in rows.enumerate() {
+            self.validity.push(before + at, from.validity.is_valid(row));
+        }
+    }
+
+    /// Adds so many rows without a value.
+    pub(crate) fn push_empty(&mut self, rows: usize) {
+        (0..rows).for_each(|_| self.push(None));
+    }
+
+    fn keep(&mut self, rows: Range<usize>) {
+        if let Validity::Some(bitmap) = &self.validity {
+            let bits: Vec<bool> = rows.clone().map(|row| bitmap.get(row)).collect();
+            let all = bits.iter().all(|bit| *bit);
+            self.validity = if all { Validity::All } else { Validity::Some(Bitmap::from(&*bits)) };
+        }
+        self.values.keep(rows);
     }
 
     /// Adds a row.
@@ -143,6 +216,32 @@ impl Values {
             Self::Integer(values) => values.get(row).map(|value| FieldValue::Integer(*value)),
             Self::String(values) => values.get(row).map(|value| FieldValue::String(value)),
             Self::Boolean(values) => values.get(row).map(|value| FieldValue::Boolean(*value)),
+        }
+    }
+
+    fn append(&mut self, from: &Self, rows: Range<usize>) {
+        fn each<T: Clone>(to: &mut Vec<T>, from: &[T], rows: Range<usize>) {
+            to.extend_from_slice(from.get(rows).unwrap_or_default());
+        }
+        match (self, from) {
+            (Self::Float(to), Self::Float(from)) => each(to, from, rows),
+            (Self::Integer(to), Self::Integer(from)) => each(to, from, rows),
+            (Self::String(to), Self::String(from)) => each(to, from, rows),
+            (Self::Boolean(to), Self::Boolean(from)) => each(to, from, rows),
+            (to, _) => rows.for_each(|_| to.push(None)),
+        }
+    }
+
+    fn keep(&mut self, rows: Range<usize>) {
+        fn each<T>(values: &mut Vec<T>, rows: Range<usize>) {
+            values.truncate(rows.end);
+            values.drain(..rows.start.min(values.len()));
+        }
+        match self {
+            Self::Float(values) => each(values, rows),
+            Self::Integer(values) => each(values, rows),
+            Self::String(values) => each(values, rows),
+            Self::Boolean(values) => each(values, rows),
         }
     }
 
@@ -222,6 +321,14 @@ pub struct Bitmap {
     /// 64 bits each, the lowest first; bits beyond `length` are zero.
     words: Vec<u64>,
     length: usize,
+}
+
+impl From<&[bool]> for Bitmap {
+    fn from(bits: &[bool]) -> Self {
+        let mut bitmap = Self::default();
+        bits.iter().for_each(|bit| bitmap.push(*bit));
+        bitmap
+    }
 }
 
 impl Bitmap {

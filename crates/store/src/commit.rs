@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::batch::Rows;
-use crate::database::{Database, PolicyData};
+use crate::database::Database;
 use crate::log::record::put_rows;
 use crate::schema::PolicyId;
 use crate::shared::{Order, Shared};
+use crate::tables::PolicyData;
 
 /// A batch that waits to be written.
 pub(crate) struct Waiting {
@@ -31,6 +32,7 @@ pub(crate) fn commit(shared: &Shared, batch: Waiting) -> Result<(), Error> {
     if batch.rows.len() == 0 {
         return Ok(());
     }
+    shared.pressure.wait_for_room(&shared.options)?;
     let mut record = Vec::new();
     put_rows(&mut record, batch.database.id, batch.policy, &batch.rows);
     let ticket = {
@@ -72,10 +74,11 @@ fn write_waiting(shared: &Shared, order: &mut Order) {
     }
     for (ticket, batch, _, data) in good {
         if written.is_ok() {
-            data.heads.apply(&batch.rows);
+            data.tables().active.apply(&batch.rows);
         }
         order.results.insert(ticket, written.clone());
     }
+    shared.pressure.wrote(&shared.options, shared.head_bytes(), order.log.bytes());
 }
 
 /// Whether what the batch is for is still there.

@@ -67,6 +67,8 @@ pub enum DamageKind {
     Chunks,
     /// A catalog. The other one is whole, so nothing is lost.
     Catalog,
+    /// Both catalogs. The store can't be opened: no one knows whose the chunks are.
+    Catalogs,
 }
 
 impl fmt::Display for Damage {
@@ -93,6 +95,7 @@ impl fmt::Display for Damage {
                  {last_series}"
             ),
             DamageKind::Chunks => f.write_str("no chunk of the file can be found"),
+            DamageKind::Catalogs => f.write_str("the catalog and its copy are damaged"),
             DamageKind::Catalog => f.write_str("the catalog is damaged: its copy is used"),
         }
     }

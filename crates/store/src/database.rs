@@ -9,8 +9,8 @@ use roaring::RoaringBitmap;
 use crate::batch::{Row, Rows};
 use crate::index::MeasurementId;
 use crate::log::record::{Change, put_series};
-use crate::memtable::Memtable;
 use crate::schema::{DatabaseId, Delete, PolicyId, PolicySchema, Schema};
+use crate::tables::PolicyData;
 use crate::{Error, FieldId, FieldType, PolicySpec, SeriesId, TimeRange};
 
 pub(crate) struct Database {
@@ -28,15 +28,16 @@ struct Cell {
     unlogged: Vec<u8>,
 }
 
-/// A policy's rows.
-#[derive(Default)]
-pub(crate) struct PolicyData {
-    pub(crate) heads: Arc<Memtable>,
-}
-
 impl Database {
     pub(crate) fn new(id: DatabaseId, name: &str) -> Self {
         Self { id, name: name.into(), cell: RwLock::default(), data: RwLock::default() }
+    }
+
+    /// One of an earlier run, without rows.
+    pub(crate) fn with(id: DatabaseId, name: Arc<str>, schema: Arc<Schema>) -> Self {
+        let data = schema.policies.values().map(|policy| (policy.id, Arc::default())).collect();
+        let cell = Cell { schema, unlogged: Vec::new() };
+        Self { id, name, cell: RwLock::new(cell), data: RwLock::new(data) }
     }
 
     pub(crate) fn schema(&self) -> Arc<Schema> {
@@ -94,7 +95,14 @@ impl Database {
                 schema.default = None;
             }
         });
-        self.data.write().remove(&id);
+        if let Some(data) = self.data.write().remove(&id) {
+            data.drop_all();
+        }
+    }
+
+    /// Forgets all data.
+    pub(crate) fn drop_all(&self) {
+        self.data.write().drain().for_each(|(_, data)| data.drop_all());
     }
 
     /// The series of this measurement and these tags, made if it isn't there.
@@ -147,16 +155,17 @@ impl Database {
             shapes.get(row.shape)?.iter().all(|field| fields.has(*field)).then_some(())
         };
         if rows.iter().all(|row| known(&row).is_some()) {
-            data.heads.apply(&rows);
+            data.tables().active.apply(&rows);
             return true;
         }
         self.change(|schema| {
             for row in rows.iter() {
                 // What was lost must not get its number again.
-                Arc::make_mut(&mut schema.index).reserve(row.series);
+                let next = row.series.get().saturating_add(1);
+                Arc::make_mut(&mut schema.index).reserve(next, 0);
             }
         });
-        data.heads.apply(&rows.only(|row| known(row).is_some()));
+        data.tables().active.apply(&rows.only(|row| known(row).is_some()));
         false
     }
 
@@ -202,11 +211,7 @@ impl Database {
 
     /// Deletes rows of series in all policies.
     pub(crate) fn delete(&self, number: u64, range: TimeRange, series: &RoaringBitmap) {
-        for data in self.data.read().values() {
-            for id in series {
-                data.heads.delete(SeriesId::new(id), range);
-            }
-        }
+        self.delete_heads(range, series);
         self.change(|schema| {
             let delete = Delete { number, range, series: series.clone() };
             Arc::make_mut(&mut schema.deletes).push(delete);
@@ -223,9 +228,30 @@ impl Database {
             }
             schema.forget_measurements();
         });
+        self.delete_heads(TimeRange::ALL, series);
+    }
+
+    /// Forgets deletions that no run needs to be told of any more.
+    pub(crate) fn forget_deletes(&self) {
+        if self.schema().deletes.is_empty() {
+            return;
+        }
+        let tables: Vec<_> = self.data.read().values().map(|data| data.tables()).collect();
+        let needed = |delete: &Delete| {
+            tables.iter().flat_map(|tables| tables.runs()).any(|run| delete.concerns(run))
+        };
+        self.change(|schema| Arc::make_mut(&mut schema.deletes).retain(needed));
+    }
+
+    /// Rows in chunks stay, and are passed over when they are read.
+    fn delete_heads(&self, range: TimeRange, series: &RoaringBitmap) {
         for data in self.data.read().values() {
-            for id in series {
-                data.heads.delete(SeriesId::new(id), TimeRange::ALL);
+            let tables = data.tables();
+            let recent = tables.recent.iter().map(|recent| recent.table());
+            for table in tables.heads().chain(recent) {
+                for id in series {
+                    table.delete(SeriesId::new(id), range);
+                }
             }
         }
     }

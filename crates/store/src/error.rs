@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use crate::FieldType;
 use crate::codec::Malformed;
+use crate::damage::Damage;
 
 /// What can go wrong with the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -98,6 +99,9 @@ pub enum Error {
         /// What it says.
         found: String,
     },
+    /// What is on disk isn't what was written.
+    #[error("damaged data: {0}")]
+    Damaged(Box<Damage>),
     /// More was written than can wait in memory, and it can't be written to disk.
     #[error("no room in memory for more points until the disk takes some")]
     Full(#[source] Arc<Self>),

@@ -88,11 +88,25 @@ impl Index {
             .ok_or(Error::TooManySeries)
     }
 
-    /// Makes sure that no new series gets this id.
-    pub(crate) fn reserve(&mut self, id: SeriesId) {
-        if self.series.len() <= id.index() {
-            self.series.resize(id.index() + 1, None);
+    /// Makes sure that new series and measurements get no ids below these.
+    pub(crate) fn reserve(&mut self, series: u32, measurements: usize) {
+        if self.series.len() < series as usize {
+            self.series.resize(series as usize, None);
         }
+        if self.names.len() < measurements {
+            self.names.resize(measurements, Arc::default());
+        }
+    }
+
+    /// All series with their measurements, by id.
+    pub(crate) fn series(&self) -> impl Iterator<Item = (SeriesId, MeasurementId)> {
+        let known = (0..).zip(&self.series);
+        known.filter_map(|(id, entry)| Some((SeriesId::new(id), entry.as_ref()?.measurement)))
+    }
+
+    /// The names of measurements that are or were, by id.
+    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
     }
 
     /// The id of this measurement, or the one that it would get.
@@ -172,6 +186,11 @@ impl Index {
                 self.measurements.remove(name);
             }
         }
+    }
+
+    /// Whether the series is there.
+    pub(crate) fn has(&self, id: SeriesId) -> bool {
+        self.entry(id.get()).is_some()
     }
 
     /// The measurement of this series.

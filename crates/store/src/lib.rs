@@ -40,6 +40,9 @@
 
 mod batch;
 mod block;
+mod catalog;
+mod chunk;
+mod chunker;
 mod codec;
 mod commit;
 mod damage;
@@ -50,19 +53,26 @@ mod head;
 mod index;
 mod log;
 mod memtable;
+mod merge;
 mod open;
 mod pack;
 mod piece;
 mod policy;
+mod pressure;
+mod retain;
+mod run;
 mod scan;
 mod schema;
+mod seal;
 mod shared;
 mod snapshot;
 mod store;
 mod summary;
 mod symbols;
+mod tables;
 mod time;
 mod value;
+mod worker;
 
 pub use batch::Batch;
 pub use block::{Bitmap, Block, Column, Validity, Values};

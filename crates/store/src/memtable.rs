@@ -1,5 +1,6 @@
 //! The heads of one policy's series: what the log holds and no chunk does yet.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -66,6 +67,16 @@ impl Memtable {
         heads.bytes + heads.texts.bytes()
     }
 
+    /// How many heads there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.read().heads.len()
+    }
+
+    /// Whether nothing was written to it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many rows were written to it.
     pub(crate) fn rows(&self) -> usize {
         let heads = self.0.read();
@@ -77,6 +88,12 @@ impl Memtable {
         let heads = self.0.read();
         let with_rows = heads.heads.iter().filter(|(_, head)| head.rows(&heads.shapes) > 0);
         with_rows.map(|(series, _)| series.get()).collect()
+    }
+
+    /// The fields that rows of the series have.
+    pub(crate) fn fields(&self, series: SeriesId) -> Vec<FieldId> {
+        let heads = self.0.read();
+        heads.head(series).map_or_else(Vec::new, |head| head.fields(&heads.shapes))
     }
 
     /// From the earliest row of the series to the latest, if it has any.
@@ -119,6 +136,63 @@ impl Heads {
             self.bytes += size_of::<(SeriesId, Head)>();
         }
         *place as usize - 1
+    }
+}
+
+/// Copies of the rows that were written last before a table was frozen. They are in chunks too; a reader
+/// of the last minute finds them here.
+pub(crate) struct Recent {
+    table: Arc<Memtable>,
+    /// By series id: the instant from which on no row of before is missing.
+    complete: HashMap<u32, i64>,
+}
+
+impl Recent {
+    /// Of a table that became chunks. `stored` gives the last instant of which there may be a row of the
+    /// series in older chunks.
+    pub(crate) fn new(
+        frozen: &Memtable,
+        before: Option<&Self>,
+        stored: impl Fn(SeriesId) -> i64,
+    ) -> Self {
+        let frozen = frozen.0.read();
+        let mut heads = Heads {
+            shapes: frozen.shapes.clone(),
+            texts: frozen.texts.clone(),
+            ..Heads::default()
+        };
+        let mut complete = HashMap::new();
+        for (series, head) in &frozen.heads {
+            let older = match before.and_then(|before| before.reach(*series)) {
+                Some(known) => known,
+                None => stored(*series).saturating_add(1),
+            };
+            let (head, since) = head.recent(&frozen.shapes);
+            complete.insert(series.get(), since.max(older));
+            let place = heads.place(*series);
+            if let Some((_, place)) = heads.heads.get_mut(place) {
+                heads.bytes += head.bytes();
+                *place = head;
+            }
+        }
+        Self { table: Arc::new(Memtable(RwLock::new(heads))), complete }
+    }
+
+    /// The instant behind the last row of the series that it knows of.
+    fn reach(&self, series: SeriesId) -> Option<i64> {
+        let complete = *self.complete.get(&series.get())?;
+        let span = self.table.span(series);
+        Some(span.map_or(complete, |span| complete.max(span.last.saturating_add(1))))
+    }
+
+    /// The table, if it has all rows of the series within the range that are in chunks.
+    pub(crate) fn covers(&self, series: SeriesId, range: TimeRange) -> Option<&Arc<Memtable>> {
+        let complete = self.complete.get(&series.get())?;
+        (*complete <= range.first).then_some(&self.table)
+    }
+
+    pub(crate) const fn table(&self) -> &Arc<Memtable> {
+        &self.table
     }
 }
 

@@ -35,7 +35,8 @@ pub(crate) fn pack(out: &mut Vec<u8>, words: &[u64], difference: Difference) {
     pack_bits(out, pairs().map(difference).map(|word| word >> shift), width);
 }
 
-fn pack_bits(out: &mut Vec<u8>, words: impl Iterator<Item = u64>, width: u32) {
+/// Adds words, each in so many bits, the lowest first.
+pub(crate) fn pack_bits(out: &mut Vec<u8>, words: impl Iterator<Item = u64>, width: u32) {
     let (mut bits, mut have) = (0_u128, 0);
     for word in words {
         bits |= u128::from(word) << have;
@@ -49,6 +50,12 @@ fn pack_bits(out: &mut Vec<u8>, words: impl Iterator<Item = u64>, width: u32) {
     if have > 0 {
         out.push(bits.to_le_bytes()[0]);
     }
+}
+
+/// Hands over so many words that [`pack_bits`] wrote.
+pub(crate) fn unpack_bits(bytes: &[u8], count: usize, width: u32, each: impl FnMut(u64)) {
+    let mut packed = Packed { least: 0, shift: 0, width, bytes, bits: 0, have: 0 };
+    (0..count).map(|_| packed.next()).for_each(each);
 }
 
 /// Reads a column of so many words and hands each over.

@@ -3,27 +3,33 @@
 
 use crate::block::{Block, Column};
 use crate::memtable::HeadRows;
-use crate::{Error, FieldId, TimeRange};
+use crate::run::{Cursor, Entry};
+use crate::schema::Delete;
+use crate::{Error, FieldId, SeriesId, TimeRange};
 
 /// Some rows of one series, in the order of their times, each time once.
 #[derive(Clone)]
 pub(crate) enum Piece {
-    /// Rows that are in memory only.
+    /// Rows that are in memory.
     Head(HeadRows),
+    /// A chunk in a run, less the rows of ranges that were deleted since.
+    Sealed(Entry, Vec<TimeRange>),
 }
 
 impl Piece {
     /// A range outside of which it has no rows.
-    pub(crate) const fn span(&self) -> TimeRange {
+    pub(crate) fn span(&self) -> TimeRange {
         match self {
             Self::Head(rows) => rows.span,
+            Self::Sealed(entry, _) => entry.span(),
         }
     }
 
     /// At most how many rows it has.
-    pub(crate) const fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         match self {
             Self::Head(rows) => rows.rows(),
+            Self::Sealed(entry, _) => entry.rows(),
         }
     }
 
@@ -36,8 +42,35 @@ impl Piece {
     ) -> Result<(), Error> {
         match self {
             Self::Head(rows) => rows.decode(range, fields, block).map_err(Error::Head),
+            Self::Sealed(entry, deleted) => {
+                entry.decode(range, fields, block)?;
+                deleted.iter().for_each(|range| block.delete(*range));
+                Ok(())
+            }
         }
     }
+}
+
+/// The cursor's chunks of a series as pieces, with what was deleted of them.
+pub(crate) fn sealed(
+    cursor: &mut Cursor,
+    deletes: &[Delete],
+    series: SeriesId,
+    range: TimeRange,
+    pieces: &mut Vec<Piece>,
+) -> Result<(), Error> {
+    let known = cursor.run().identity.deletes;
+    cursor.chunks(series, range, |entry| {
+        let span = entry.span();
+        let deleted = deletes.iter().filter(|delete| {
+            let newer = delete.number > known && delete.range.overlaps(&span);
+            newer && delete.series.contains(series.get())
+        });
+        let deleted: Vec<TimeRange> = deleted.map(|delete| delete.range).collect();
+        if !deleted.iter().any(|range| range.covers(&span)) {
+            pieces.push(Piece::Sealed(entry, deleted));
+        }
+    })
 }
 
 /// Pieces whose spans overlap, those that win last; mostly there is one.

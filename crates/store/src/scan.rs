@@ -1,15 +1,18 @@
 //! Reading rows: series after series, chunk after chunk.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 
 use crate::block::Block;
-use crate::database::PolicyData;
+use crate::damage::Damages;
 use crate::memtable::HeadRows;
 use crate::piece::{self, Group, Piece};
+use crate::run::Cursor;
+use crate::schema::Delete;
 use crate::summary::Summary;
+use crate::tables::Tables;
 use crate::{Error, FieldId, SeriesId, TimeRange};
 
 /// In which order a series' chunks come. Rows within a chunk are always ascending.
@@ -52,23 +55,35 @@ pub struct ScanRequest<'a> {
 /// # }
 /// ```
 pub struct Scan {
-    data: Arc<PolicyData>,
+    tables: Arc<Tables>,
+    deletes: Arc<Vec<Delete>>,
+    damages: Arc<Damages>,
     series: roaring::bitmap::IntoIter,
     fields: Arc<[FieldId]>,
     range: TimeRange,
     order: Order,
+    /// The runs that may have rows, those that win last; opened when they are needed.
+    runs: Option<Vec<Cursor>>,
     /// What is left of the current series, in the order of time.
     groups: VecDeque<Group>,
 }
 
 impl Scan {
-    pub(crate) fn new(data: Arc<PolicyData>, request: &ScanRequest<'_>) -> Self {
+    pub(crate) fn new(
+        tables: Arc<Tables>,
+        deletes: Arc<Vec<Delete>>,
+        damages: Arc<Damages>,
+        request: &ScanRequest<'_>,
+    ) -> Self {
         Self {
-            data,
+            tables,
+            deletes,
+            damages,
             series: request.series.clone().into_iter(),
             fields: request.fields.into(),
             range: request.range,
             order: request.order,
+            runs: None,
             groups: VecDeque::new(),
         }
     }
@@ -77,35 +92,64 @@ impl Scan {
     ///
     /// # Errors
     ///
-    /// The disk failed, or what is on it is damaged.
+    /// The disk failed, or what is on it is damaged where a series' chunks should be. The next call goes
+    /// on to the series behind it.
     pub fn next_series(&mut self) -> Result<Option<SeriesId>, Error> {
-        for id in self.series.by_ref() {
+        self.groups.clear();
+        while let Some(id) = self.series.next() {
             let series = SeriesId::new(id);
-            let mut pieces = Vec::new();
-            HeadRows::of(&self.data.heads, series, self.range, |rows| {
-                pieces.push(Piece::Head(rows))
-            });
+            let pieces = self.pieces(series)?;
             if !pieces.is_empty() {
                 self.groups = piece::group(pieces).into();
                 return Ok(Some(series));
             }
         }
-        self.groups.clear();
         Ok(None)
+    }
+
+    /// What may have rows of the series, those that win last.
+    fn pieces(&mut self, series: SeriesId) -> Result<Vec<Piece>, Error> {
+        let mut pieces = Vec::new();
+        let range = self.range;
+        let recent = self.tables.recent.as_ref().and_then(|recent| recent.covers(series, range));
+        if let Some(table) = recent {
+            HeadRows::of(table, series, range, |rows| pieces.push(Piece::Head(rows)));
+        } else {
+            if self.runs.is_none() {
+                self.runs = Some(self.open_runs()?);
+            }
+            for cursor in self.runs.iter_mut().flatten() {
+                piece::sealed(cursor, &self.deletes, series, range, &mut pieces)?;
+            }
+        }
+        for table in self.tables.heads() {
+            HeadRows::of(table, series, range, |rows| pieces.push(Piece::Head(rows)));
+        }
+        Ok(pieces)
+    }
+
+    fn open_runs(&self) -> Result<Vec<Cursor>, Error> {
+        let runs = self.tables.runs().filter(|run| run.span.overlaps(&self.range));
+        runs.map(|run| Cursor::open(Arc::clone(run), Arc::clone(&self.damages))).collect()
     }
 
     /// The next chunk of the current series. Chunks of a series don't overlap in time.
     ///
     /// # Errors
     ///
-    /// The disk failed, or what is on it is damaged.
+    /// None at present; damage shows when a chunk is decoded.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         let group = match self.order {
             Order::Ascending => self.groups.pop_front(),
             Order::Descending => self.groups.pop_back(),
         };
         let (range, fields) = (self.range, &self.fields);
-        Ok(group.map(|group| Chunk { group, range, fields: Arc::clone(fields) }))
+        Ok(group.map(|group| Chunk {
+            group,
+            range,
+            fields: Arc::clone(fields),
+            summaries: OnceLock::new(),
+        }))
     }
 }
 
@@ -115,6 +159,7 @@ pub struct Chunk {
     group: Group,
     range: TimeRange,
     fields: Arc<[FieldId]>,
+    summaries: OnceLock<Vec<Option<Summary>>>,
 }
 
 impl Chunk {
@@ -125,25 +170,31 @@ impl Chunk {
         TimeRange { first: span.first.max(self.range.first), last: span.last.min(self.range.last) }
     }
 
-    /// At most how many rows it has; exactly so many, if it has summaries. There may be none, since a
-    /// row that has none of the fields isn't read.
+    /// At most how many rows it has. There may be none: a row that has none of the fields isn't read.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.group.pieces.iter().map(Piece::rows).sum()
     }
 
     /// What is known of the `field`th field that was asked for without decoding. `None` where that
-    /// isn't the whole truth: the range cuts the chunk, or newer rows overlap it.
+    /// isn't the whole truth (the range cuts the chunk, newer rows overlap it, rows were deleted), where
+    /// the rows aren't sealed yet, where no row has the field, and where there is nothing to say: floats
+    /// that aren't finite, long texts.
     #[must_use]
-    pub fn summary(&self, _field: usize) -> Option<&Summary> {
-        None
+    pub fn summary(&self, field: usize) -> Option<&Summary> {
+        let [Piece::Sealed(entry, deleted)] = &*self.group.pieces else { return None };
+        if !deleted.is_empty() || !self.range.covers(&self.group.span) {
+            return None;
+        }
+        let summaries = self.summaries.get_or_init(|| entry.summaries(&self.fields));
+        summaries.get(field)?.as_ref()
     }
 
     /// Fills the block with the chunk's rows of the range that have one of the fields.
     ///
     /// # Errors
     ///
-    /// The chunk is damaged.
+    /// The disk failed, or the chunk is damaged. Others can still be read.
     pub fn decode(&self, block: &mut Block) -> Result<(), Error> {
         self.group.decode(self.range, &self.fields, block)
     }

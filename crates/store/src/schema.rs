@@ -6,6 +6,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use crate::index::{Index, MeasurementId};
+use crate::run::Run;
 use crate::{Error, FieldId, FieldType, Policy, PolicySpec, TimeRange};
 
 /// A database of the store. Counted up, never used again after a drop.
@@ -51,6 +52,15 @@ pub(crate) struct Fields {
     ids: BTreeMap<Arc<str>, FieldId>,
     /// The same, as a set.
     known: Vec<FieldId>,
+}
+
+impl Delete {
+    /// Whether the run may have rows that were deleted.
+    pub(crate) fn concerns(&self, run: &Run) -> bool {
+        run.identity.deletes < self.number
+            && run.span.overlaps(&self.range)
+            && !run.series.is_disjoint(&self.series)
+    }
 }
 
 impl Schema {

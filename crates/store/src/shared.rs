@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
@@ -12,16 +13,26 @@ use crate::database::Database;
 use crate::folder::Folder;
 use crate::log::Log;
 use crate::log::record::Change;
+use crate::pressure::Pressure;
 use crate::schema::{DatabaseId, PolicyId};
+use crate::seal::Round;
+use crate::tables::Tables;
 use crate::{Error, Options};
 
 pub(crate) struct Shared {
     pub(crate) folder: Folder,
     pub(crate) options: Options,
     pub(crate) databases: RwLock<BTreeMap<Arc<str>, Arc<Database>>>,
-    pub(crate) damages: Damages,
+    pub(crate) damages: Arc<Damages>,
     /// Batches that wait to be written.
     pub(crate) queue: Mutex<Queue>,
+    pub(crate) pressure: Pressure,
+    /// The number of the next run.
+    pub(crate) next_run: AtomicU64,
+    /// A round of sealing that failed. Locked before the order.
+    pub(crate) sealing: Mutex<Option<Round>>,
+    /// Held while runs are merged.
+    pub(crate) merging: Mutex<()>,
     order: Mutex<Order>,
 }
 
@@ -40,6 +51,8 @@ pub(crate) struct NextIds {
     pub(crate) policy: u32,
     /// The number of the last deletion.
     pub(crate) deletes: u64,
+    /// The round of the next sealing.
+    pub(crate) round: u64,
 }
 
 impl Shared {
@@ -47,8 +60,9 @@ impl Shared {
         folder: Folder,
         options: Options,
         databases: Databases,
-        damages: Damages,
+        damages: Arc<Damages>,
         log: Log,
+        next_run: u64,
     ) -> Self {
         let order = Order { log, results: HashMap::new(), next: databases.next };
         Self {
@@ -57,6 +71,10 @@ impl Shared {
             databases: RwLock::new(databases.by_name),
             damages,
             queue: Mutex::default(),
+            pressure: Pressure::new(),
+            next_run: AtomicU64::new(next_run),
+            sealing: Mutex::default(),
+            merging: Mutex::default(),
             order: Mutex::new(order),
         }
     }
@@ -73,6 +91,30 @@ impl Shared {
     /// Whether the database wasn't dropped.
     pub(crate) fn is_current(&self, database: &Arc<Database>) -> bool {
         self.databases.read().get(&database.name).is_some_and(|it| Arc::ptr_eq(it, database))
+    }
+
+    /// Calls it for the tables of every policy.
+    pub(crate) fn each_tables(&self, mut each: impl FnMut(&Tables)) {
+        for database in self.databases.read().values() {
+            database.all_data().values().for_each(|data| each(&data.tables()));
+        }
+    }
+
+    /// Memory of all heads that are written to, in bytes.
+    pub(crate) fn head_bytes(&self) -> usize {
+        let mut bytes = 0;
+        self.each_tables(|tables| bytes += tables.active.bytes());
+        bytes
+    }
+
+    /// How many rows a head has on average.
+    pub(crate) fn density(&self) -> usize {
+        let (mut rows, mut heads) = (0, 0);
+        self.each_tables(|tables| {
+            rows += tables.active.rows();
+            heads += tables.active.len();
+        });
+        rows / heads.max(1)
     }
 
     /// Makes a change to a database, durably.

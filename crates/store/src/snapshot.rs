@@ -1,13 +1,16 @@
 //! A database as it is at an instant, to be read.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
+use crate::damage::Damages;
 use crate::database::Database;
 use crate::index::{MeasurementEntry, MeasurementId};
 use crate::scan::{Scan, ScanRequest};
-use crate::schema::Schema;
+use crate::schema::{PolicyId, Schema};
+use crate::tables::Tables;
 use crate::{Error, FieldId, FieldType, Policy, SeriesId};
 
 /// A database's series, policies and fields as they were when it was taken. Cheap, and blocks no one.
@@ -16,14 +19,18 @@ use crate::{Error, FieldId, FieldType, Policy, SeriesId};
 /// taken, and never half a row.
 #[derive(Clone)]
 pub struct Snapshot {
-    database: Arc<Database>,
     schema: Arc<Schema>,
+    tables: Arc<HashMap<PolicyId, Arc<Tables>>>,
+    damages: Arc<Damages>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(database: Arc<Database>) -> Self {
-        let schema = database.schema();
-        Self { database, schema }
+    pub(crate) fn new(database: &Database, damages: Arc<Damages>) -> Self {
+        // Rows first: their series and fields are then known, and so are deletions of chunks.
+        let data = database.all_data();
+        let tables = data.iter().map(|(policy, data)| (*policy, data.tables())).collect();
+        drop(data);
+        Self { schema: database.schema(), tables: Arc::new(tables), damages }
     }
 
     /// The policies, sorted by name.
@@ -64,9 +71,10 @@ impl Snapshot {
     /// There is no such policy.
     pub fn scan(&self, request: &ScanRequest<'_>) -> Result<Scan, Error> {
         let policy = self.schema.policy(request.policy)?;
-        let data = self.database.data(policy.id);
-        let name = || policy.spec.name.clone();
-        Ok(Scan::new(data.ok_or_else(|| Error::PolicyNotFound { name: name() })?, request))
+        // A policy that was made between the two looks has no rows yet.
+        let tables = self.tables.get(&policy.id).map(Arc::clone).unwrap_or_default();
+        let (deletes, damages) = (&self.schema.deletes, &self.damages);
+        Ok(Scan::new(tables, Arc::clone(deletes), Arc::clone(damages), request))
     }
 }
 

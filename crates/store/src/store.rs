@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use roaring::RoaringBitmap;
 
@@ -13,17 +14,39 @@ use crate::log::record::Change;
 use crate::policy::MOST_NAME;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
-use crate::{Error, Policy, PolicyChange, PolicySpec, TimeRange, open};
+use crate::worker::Workers;
+use crate::{Error, Policy, PolicyChange, PolicySpec, TimeRange, merge, open, retain, seal};
 
 /// How a store is opened.
-#[derive(Clone, Debug, Default)]
-pub struct Options {}
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Memory of heads, in bytes, from which on they are sealed. While they are, as much again may be
+    /// written; then writers wait.
+    pub head_bytes: usize,
+    /// Length of the log, in bytes, from which on heads are sealed. A start reads it all.
+    pub log_bytes: u64,
+    /// Whether threads seal, merge and retain on their own. If not, that is for whoever opened the store,
+    /// and writers never wait.
+    pub background: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { head_bytes: 24 << 20, log_bytes: 64 << 20, background: true }
+    }
+}
 
 /// A time-series store in a folder. A clone is another handle of the same.
 ///
 /// Whatever a method changes is durable when it returns without an error.
 #[derive(Clone)]
-pub struct Store(Arc<Shared>);
+pub struct Store(Arc<Open>);
+
+struct Open {
+    // Dropped first: the threads end while everything is still there.
+    _workers: Option<Workers>,
+    shared: Arc<Shared>,
+}
 
 /// A store in numbers.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +57,16 @@ pub struct Stats {
     pub damage_count: u64,
     /// Bytes of the log that hold what chunks don't yet.
     pub log_bytes: u64,
+    /// Memory of the heads that are written to, in bytes.
+    pub head_bytes: usize,
+    /// Files of chunks.
+    pub runs: u64,
+    /// Chunks in them.
+    pub chunks: u64,
+    /// Rows in them; one that was written again later counts again until the two are merged.
+    pub rows: u64,
+    /// Their length, in bytes.
+    pub run_bytes: u64,
 }
 
 impl Store {
@@ -45,13 +78,16 @@ impl Store {
     ///
     /// Another process has it open; another version wrote it; the disk failed.
     pub fn open(folder: &Path, options: Options) -> Result<Self, Error> {
-        open::open(folder, options).map(|shared| Self(Arc::new(shared)))
+        let background = options.background;
+        let shared = Arc::new(open::open(folder, options)?);
+        let workers = if background { Some(Workers::start(&shared)?) } else { None };
+        Ok(Self(Arc::new(Open { _workers: workers, shared })))
     }
 
     /// The names of all databases, sorted.
     #[must_use]
     pub fn databases(&self) -> Vec<Arc<str>> {
-        self.0.databases.read().keys().map(Arc::clone).collect()
+        self.0.shared.databases.read().keys().map(Arc::clone).collect()
     }
 
     /// Makes a database with this default policy. One that is there stays as it is.
@@ -64,8 +100,8 @@ impl Store {
         if name.is_empty() || name.len() > MOST_NAME {
             return Err(Error::NameInvalid { what: "a database's name is 1 to 255 bytes long" });
         }
-        let mut order = self.0.order();
-        if self.0.database(name).is_ok() {
+        let mut order = self.0.shared.order();
+        if self.0.shared.database(name).is_ok() {
             return Ok(());
         }
         let (id, policy_id) = (order.next.database(), order.next.policy());
@@ -73,10 +109,10 @@ impl Store {
         let policy =
             Change::PutPolicy { database: id, policy: policy_id, spec: policy, default: true };
         let changes = [create, policy];
-        self.0.log(&mut order, None, &changes)?;
+        self.0.shared.log(&mut order, None, &changes)?;
         let database = Database::new(id, name);
         changes.into_iter().for_each(|change| database.apply(change));
-        self.0.databases.write().insert(name.into(), Arc::new(database));
+        self.0.shared.databases.write().insert(name.into(), Arc::new(database));
         Ok(())
     }
 
@@ -86,11 +122,12 @@ impl Store {
     ///
     /// The disk failed.
     pub fn drop_database(&self, name: &str) -> Result<(), Error> {
-        let mut order = self.0.order();
-        let Ok(database) = self.0.database(name) else { return Ok(()) };
+        let mut order = self.0.shared.order();
+        let Ok(database) = self.0.shared.database(name) else { return Ok(()) };
         let change = Change::DropDatabase { database: database.id };
-        self.0.log(&mut order, Some(&database), &[change])?;
-        self.0.databases.write().remove(name);
+        self.0.shared.log(&mut order, Some(&database), &[change])?;
+        self.0.shared.databases.write().remove(name);
+        database.drop_all();
         Ok(())
     }
 
@@ -100,7 +137,7 @@ impl Store {
     ///
     /// There is no such database.
     pub fn policies(&self, database: &str) -> Result<Vec<Policy>, Error> {
-        Ok(self.0.database(database)?.schema().list())
+        Ok(self.0.shared.database(database)?.schema().list())
     }
 
     /// Makes a policy; the default one, if `default`. The same again changes nothing.
@@ -116,8 +153,8 @@ impl Store {
         default: bool,
     ) -> Result<(), Error> {
         policy.check()?;
-        let mut order = self.0.order();
-        let database = self.0.database(database)?;
+        let mut order = self.0.shared.order();
+        let database = self.0.shared.database(database)?;
         let schema = database.schema();
         let id = match schema.policies.get(policy.name.as_str()) {
             Some(there) if there.spec != policy => {
@@ -127,7 +164,7 @@ impl Store {
             None => order.next.policy(),
         };
         let change = Change::PutPolicy { database: database.id, policy: id, spec: policy, default };
-        self.0.change(&mut order, &database, change)
+        self.0.shared.change(&mut order, &database, change)
     }
 
     /// Changes a policy.
@@ -141,8 +178,8 @@ impl Store {
         name: &str,
         change: &PolicyChange,
     ) -> Result<(), Error> {
-        let mut order = self.0.order();
-        let database = self.0.database(database)?;
+        let mut order = self.0.shared.order();
+        let database = self.0.shared.database(database)?;
         let schema = database.schema();
         let policy = schema.policy(Some(name))?;
         let mut spec = policy.spec.clone();
@@ -156,7 +193,7 @@ impl Store {
             spec,
             default: change.default,
         };
-        self.0.change(&mut order, &database, change)
+        self.0.shared.change(&mut order, &database, change)
     }
 
     /// Drops a policy with its data. There need not be one.
@@ -165,12 +202,12 @@ impl Store {
     ///
     /// There is no such database; the disk failed.
     pub fn drop_policy(&self, database: &str, name: &str) -> Result<(), Error> {
-        let mut order = self.0.order();
-        let database = self.0.database(database)?;
+        let mut order = self.0.shared.order();
+        let database = self.0.shared.database(database)?;
         let schema = database.schema();
         let Some(policy) = schema.policies.get(name) else { return Ok(()) };
         let change = Change::DropPolicy { database: database.id, policy: policy.id };
-        self.0.change(&mut order, &database, change)
+        self.0.shared.change(&mut order, &database, change)
     }
 
     /// Begins a batch of points for a policy; without a name, for the default one.
@@ -179,14 +216,14 @@ impl Store {
     ///
     /// There is no such database or policy.
     pub fn batch(&self, database: &str, policy: Option<&str>) -> Result<Batch, Error> {
-        let database = self.0.database(database)?;
+        let database = self.0.shared.database(database)?;
         let schema = database.schema();
         let policy = schema.policy(policy)?.id;
         Ok(Batch::new(self.clone(), database, policy, schema.generation))
     }
 
     pub(crate) fn commit(&self, batch: Waiting) -> Result<(), Error> {
-        commit::commit(&self.0, batch)
+        commit::commit(&self.0.shared, batch)
     }
 
     /// What changes whenever a series of the database is dropped: a [`SeriesId`](crate::SeriesId) that
@@ -196,7 +233,7 @@ impl Store {
     ///
     /// There is no such database.
     pub fn generation(&self, database: &str) -> Result<u64, Error> {
-        Ok(self.0.database(database)?.schema().generation)
+        Ok(self.0.shared.database(database)?.schema().generation)
     }
 
     /// The database as it is now, to be read.
@@ -205,7 +242,7 @@ impl Store {
     ///
     /// There is no such database.
     pub fn read(&self, database: &str) -> Result<Snapshot, Error> {
-        Ok(Snapshot::new(self.0.database(database)?))
+        Ok(Snapshot::new(&*self.0.shared.database(database)?, Arc::clone(&self.0.shared.damages)))
     }
 
     /// Deletes the rows of these series within the range, in all policies.
@@ -222,12 +259,12 @@ impl Store {
         if series.is_empty() || range.is_empty() {
             return Ok(());
         }
-        let mut order = self.0.order();
-        let database = self.0.database(database)?;
+        let mut order = self.0.shared.order();
+        let database = self.0.shared.database(database)?;
         let number = order.next.deletes + 1;
         let series = series.clone();
         let change = Change::Delete { database: database.id, number, range, series };
-        self.0.change(&mut order, &database, change)?;
+        self.0.shared.change(&mut order, &database, change)?;
         order.next.deletes = number;
         Ok(())
     }
@@ -241,10 +278,10 @@ impl Store {
         if series.is_empty() {
             return Ok(());
         }
-        let mut order = self.0.order();
-        let database = self.0.database(database)?;
+        let mut order = self.0.shared.order();
+        let database = self.0.shared.database(database)?;
         let change = Change::DropSeries { database: database.id, series: series.clone() };
-        self.0.change(&mut order, &database, change)
+        self.0.shared.change(&mut order, &database, change)
     }
 
     /// Drops a measurement: its series, their data and its fields. There need not be one.
@@ -258,10 +295,50 @@ impl Store {
         self.drop_series(database, measurement.series_all())
     }
 
+    /// Seals all rows that were written before, so that the log holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// The disk failed. Nothing is lost: the log and the heads keep the rows.
+    pub fn flush(&self) -> Result<(), Error> {
+        seal::seal(&self.0.shared)
+    }
+
+    /// Merges the runs of one partition, if some are worth it. Returns whether it did.
+    ///
+    /// # Errors
+    ///
+    /// The disk failed, or a run is damaged; such a run is left alone from then on.
+    pub fn merge(&self) -> Result<bool, Error> {
+        merge::merge(&self.0.shared, true)
+    }
+
+    /// Drops partitions that are older than their policies keep, and series of which nothing is left.
+    /// Returns how many files of chunks went.
+    ///
+    /// # Errors
+    ///
+    /// The disk failed.
+    pub fn retain(&self, now: SystemTime) -> Result<usize, Error> {
+        retain::retain(&self.0.shared, now)
+    }
+
     /// The store in numbers.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let (damage, damage_count) = self.0.damages.list();
-        Stats { damage, damage_count, log_bytes: self.0.order().log.bytes() }
+        let shared = &self.0.shared;
+        let (damage, damage_count) = shared.damages.list();
+        let mut stats = Stats { damage, damage_count, ..Stats::default() };
+        stats.log_bytes = shared.order().log.bytes();
+        stats.head_bytes = shared.head_bytes();
+        shared.each_tables(|tables| {
+            for run in tables.runs() {
+                stats.runs += 1;
+                stats.chunks += run.chunks;
+                stats.rows += run.rows;
+                stats.run_bytes += run.bytes;
+            }
+        });
+        stats
     }
 }

@@ -6,7 +6,7 @@ pub const FIRST_TIME: i64 = i64::MIN + 2;
 pub const LAST_TIME: i64 = i64::MAX - 1;
 
 /// All instants from `first` to `last`, both included. Empty where `first` is later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeRange {
     /// The earliest instant, nanoseconds since the epoch.
     pub first: i64,

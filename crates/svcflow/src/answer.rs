@@ -91,8 +91,10 @@ fn heading(series: &Series) -> String {
 
 fn rows(series: &Series, colour: bool) -> String {
     let is_number = |index: usize| {
-        let mut cells = series.values.iter().filter_map(|row| row.get(index)).map(|cell| cell.get());
-        cells.clone().any(|cell| cell != "null") && cells.all(|cell| !cell.starts_with(['"', 't', 'f']))
+        let mut cells =
+            series.values.iter().filter_map(|row| row.get(index)).map(|cell| cell.get());
+        cells.clone().any(|cell| cell != "null")
+            && cells.all(|cell| !cell.starts_with(['"', 't', 'f']))
     };
     let columns: Vec<_> = series
         .columns
@@ -110,7 +112,9 @@ fn cell(json: &str) -> String {
         "null" => String::new(),
         text if text.starts_with('"') => {
             let text: String = serde_json::from_str(text).unwrap_or_default();
-            let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+            let escape = |c: char| {
+                if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
+            };
             text.chars().map(escape).collect()
         }
         other => other.to_owned(),

@@ -1,8 +1,14 @@
 //! Asking an agent over HTTP.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use svcflow_agent::EdgesDocument;
+
+use crate::document::is_unknown;
 
 /// Long enough for a loaded host, short enough that a person isn't left guessing.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -54,6 +60,8 @@ pub enum ClientError {
 }
 
 const EDGES: &str = "/api/v1/edges";
+const FRESH: &str = "/api/v1/edges?fresh=1";
+const SVCSTATS: &str = "/svcstats";
 
 /// One agent.
 #[derive(Debug, Clone)]
@@ -78,13 +86,52 @@ impl Client {
         Ok(Self { url: trimmed.to_owned(), http: config.into() })
     }
 
+    /// As given, without a slash at its end.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The agent's last look.
     pub(crate) fn edges(&self) -> Result<EdgesDocument, ClientError> {
+        self.get(EDGES)
+    }
+
+    /// A look taken now, or in the last second.
+    pub(crate) fn fresh_edges(&self) -> Result<EdgesDocument, ClientError> {
+        self.get(FRESH)
+    }
+
+    /// Whoever opened connections and was counted; of a Netplugin, whoever talked to a service.
+    pub(crate) fn endpoints(&self) -> Result<BTreeSet<IpAddr>, ClientError> {
+        match self.edges() {
+            Ok(document) => {
+                let known = document.edges.iter().filter(|edge| !is_unknown(edge));
+                Ok(known.map(|edge| edge.row.endpoint).collect())
+            }
+            // It is no agent; a Netplugin answers this.
+            Err(ClientError::Status { status: 404, .. }) => self.svcstats(),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn svcstats(&self) -> Result<BTreeSet<IpAddr>, ClientError> {
+        let address = |text: &str| text.parse().ok();
+        let of = |value: &Value| address(value.get("EndpointIP")?.as_str()?);
+        Ok(match self.get(SVCSTATS)? {
+            Value::Object(map) => {
+                map.iter().filter_map(|(key, value)| of(value).or_else(|| address(key))).collect()
+            }
+            Value::Array(all) => all.iter().filter_map(of).collect(),
+            _ => BTreeSet::new(),
+        })
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &'static str) -> Result<T, ClientError> {
         let away = |source| ClientError::Away { url: self.url.clone(), source: Box::new(source) };
-        let mut answer = self.http.get(format!("{}{EDGES}", self.url)).call().map_err(away)?;
+        let mut answer = self.http.get(format!("{}{path}", self.url)).call().map_err(away)?;
         let status = answer.status().as_u16();
         if status != 200 {
-            return Err(ClientError::Status { url: self.url.clone(), path: EDGES, status });
+            return Err(ClientError::Status { url: self.url.clone(), path, status });
         }
         let text =
             answer.body_mut().with_config().limit(MOST_BYTES).read_to_string().map_err(away)?;

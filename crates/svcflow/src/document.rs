@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
-use svcflow_agent::EdgesDocument;
+use svcflow_agent::{EdgeDocument, EdgesDocument};
 use svcflow_model::{EdgeRow, Losses, Marks};
 
 use crate::units;
@@ -27,13 +27,19 @@ fn join(address: IpAddr, port: u16, has_port: bool) -> String {
     if has_port { SocketAddr::new(address, port).to_string() } else { address.to_string() }
 }
 
+/// Whether its counters are unknown: nothing was counted because accounting was off.
+pub(crate) fn is_unknown(edge: &EdgeDocument) -> bool {
+    edge.marks.uncounted && edge.row.counters().is_zero()
+}
+
 /// What is wrong with an edge's numbers, in words; empty: they are exact.
 pub(crate) fn notes(marks: Marks) -> impl Iterator<Item = &'static str> {
-    let Marks { uncounted, undercounted, direction_unknown, remainder } = marks;
+    let Marks { uncounted, undercounted, direction_unknown, unsplit, remainder } = marks;
     [
         (uncounted, "uncounted"),
         (undercounted, "under-counted"),
         (direction_unknown, "ends may be swapped"),
+        (unsplit, "not split"),
         (remainder, "the rest"),
     ]
     .into_iter()

@@ -13,7 +13,8 @@ enum Exit {
     Success = 0,
     Failure = 1,
     Usage = 2,
-    AgentAway = 3,
+    /// The agent or the server that is asked.
+    Away = 3,
 }
 
 /// What can stop a command. The display leaves the source out: [`finish`] prints the whole chain.
@@ -25,6 +26,53 @@ pub enum CliError {
     /// The agent could not be started, or its configuration has faults.
     #[error(transparent)]
     Agent(#[from] svcflow_agent::Error),
+    /// The server could not be started or failed.
+    #[error(transparent)]
+    Server(#[from] svcflow_server::Error),
+    /// The collector could not be started.
+    #[error(transparent)]
+    Collector(#[from] svcflow_collector::Error),
+    /// A configuration file has faults; all of them are listed.
+    #[error("{0}")]
+    Config(svcflow_settings::Faults),
+    /// A connection could not be set up or gave nothing usable.
+    #[error(transparent)]
+    Transport(#[from] svcflow_transport::Error),
+    /// No server answers.
+    #[error(
+        "no server answers at {url}: start one with `svcflow server`, or name another with --url"
+    )]
+    ServerAway {
+        /// Who was asked.
+        url: String,
+        /// The transport's word.
+        #[source]
+        source: svcflow_transport::Error,
+    },
+    /// The query is no InfluxQL.
+    #[error("{shown}")]
+    QuerySyntax {
+        /// The fault, the query's line, and a caret below the place.
+        shown: String,
+    },
+    /// The server did not answer the query, or not all of it.
+    #[error("{message}")]
+    Query {
+        /// The server's word.
+        message: String,
+    },
+    /// A user without a secret.
+    #[error("--user needs a secret: put it into the environment variable SVCFLOW_SECRET")]
+    NoSecret,
+    /// The answer isn't InfluxDB's.
+    #[error("{url} answered something that is no InfluxDB's answer: is it one?")]
+    AnswerUnreadable {
+        /// Who was asked.
+        url: String,
+        /// Where reading stopped.
+        #[source]
+        source: serde_json::Error,
+    },
     /// The kernel's numbers can't be read.
     #[error(transparent)]
     Source(#[from] svcflow_source::SourceError),
@@ -57,6 +105,24 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// Nothing to ask.
+    #[error("no edges to ask for: name nodes that have traffic with --node, --etcd or --consul")]
+    NoNodes,
+    /// A registry's address is none.
+    #[error(transparent)]
+    Discovery(#[from] svcflow_topology::discovery::Error),
+    /// TLS could not be set up.
+    #[error("can't ask over TLS")]
+    Tls(#[source] svcflow_transport::Error),
+    /// A user's telegraf.conf can't be built on.
+    #[error("{path} can't be built on: mend it first", path = path.display())]
+    Base {
+        /// The file.
+        path: PathBuf,
+        /// Where it is no TOML.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
     /// `top` needs a terminal.
     #[error("`svcflow top` needs a terminal: for a pipe use `svcflow edges --watch --json`")]
     NoTerminal,
@@ -80,8 +146,10 @@ pub enum CliError {
 impl CliError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Client(ClientError::Away { .. }) => Exit::AgentAway,
-            Self::Client(ClientError::BadUrl { .. }) | Self::NoTerminal => Exit::Usage,
+            Self::Client(ClientError::Away { .. }) | Self::ServerAway { .. } => Exit::Away,
+            Self::Client(ClientError::BadUrl { .. }) | Self::NoTerminal | Self::NoSecret => {
+                Exit::Usage
+            }
             _ => Exit::Failure,
         }
     }
@@ -98,6 +166,11 @@ pub fn finish(result: Result<(), CliError>) -> ExitCode {
     let exit = match result {
         Ok(()) => Exit::Success,
         Err(error) if error.is_closed_pipe() => Exit::Success,
+        Err(error @ CliError::QuerySyntax { .. }) => {
+            // The caret has to stay below its place.
+            crate::output::say(&format!("svcflow: {error}"));
+            error.exit()
+        }
         Err(error) => {
             crate::output::say(&one_line(&error));
             error.exit()
@@ -106,7 +179,7 @@ pub fn finish(result: Result<(), CliError>) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-fn one_line(error: &dyn Error) -> String {
+pub(crate) fn one_line(error: &dyn Error) -> String {
     let mut line = format!("svcflow: {error}");
     let mut next = error.source();
     while let Some(cause) = next {

@@ -1,11 +1,13 @@
 //! The terminal side of svcflow: arguments, tables, the live view, and one place where errors become an exit code.
 
+mod answer;
 mod args;
 mod client;
 mod commands;
 mod document;
 mod exit;
 mod output;
+mod settings;
 mod table;
 mod top;
 mod units;
@@ -13,7 +15,7 @@ mod units;
 pub use args::Args;
 pub use exit::{CliError, finish};
 
-use args::{Command, ConfigAction};
+use args::{Command, ConfigAction, ConfigOf};
 
 /// Runs one command to its end.
 ///
@@ -24,10 +26,19 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     match &args.command {
         Command::Demo(options) => commands::demo::run(options),
         Command::Agent(options) => commands::agent::run(options),
-        Command::Config { action: ConfigAction::Check { file } } => commands::agent::check(file),
+        Command::Server(options) => commands::server::run(options),
+        Command::Standalone(options) => commands::server::standalone(options),
+        Command::Query(options) => commands::query::run(options),
+        Command::Config { action: ConfigAction::Check { file, kind } } => match kind {
+            ConfigOf::Agent => commands::agent::check(file),
+            ConfigOf::Server => commands::server::check(file),
+        },
         Command::Record(options) => commands::trace::record(options),
         Command::Replay(options) => commands::trace::replay(options),
         Command::Edges(options) => commands::edges::run(options),
+        Command::Endpoints(options) => commands::endpoints::run(options),
+        Command::TelegrafConfig(options) => commands::telegraf::config::run(options),
+        Command::TelegrafPlugin(options) => commands::telegraf::plugin::run(options),
         Command::Top(options) => top::run(options, None),
         Command::Completions { shell } => commands::install::completions(*shell),
         Command::Man { dir } => commands::install::man(dir.as_deref()),

@@ -52,6 +52,37 @@ fn the_demo_is_exact_with_nftables() {
 }
 
 #[test]
+fn two_nodes_are_exact_together() {
+    if permitted() {
+        let output = isolated(&["demo", "--once", "--clients", "--json"]);
+        exact(&output);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let second = document["edges"].as_array().unwrap().iter().filter(|e| e["node"] == "node2");
+        assert!(second.count() >= 9, "three clients, three ways each");
+    }
+}
+
+#[test]
+fn the_demo_names_its_services_and_containers() {
+    if !permitted() {
+        return;
+    }
+    let script = "ip link set lo up; \"$1\" demo --duration 8s --json --data \"$2\" >/dev/null & \
+                  for i in $(seq 50); do sleep 0.1; curl -sfo /dev/null http://127.0.0.1:4000/services && break; done; \
+                  sleep 4; curl -sf http://127.0.0.1:4000/services; wait";
+    let shell = ["-n", "--", "sh", "-c", script, "sh", BINARY];
+    let data = tempfile::tempdir().unwrap();
+    let output = Command::new("unshare").args(shell).arg(data.path()).output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let children = document["children_struct"].as_object().unwrap();
+    assert_eq!(children["topLevel"], serde_json::json!(["default:app-db", "default:app-svc"]));
+    assert_eq!(children["default:app-svc"].as_array().unwrap().len(), 14);
+    assert_eq!(children["default:app-db"].as_array().unwrap().len(), 3);
+    assert_eq!(document["labels"]["10.1.1.1"]["version"], "1.0");
+    assert_eq!(document["serviceSelectors"]["default:app-db"]["tier"], "db");
+}
+
+#[test]
 fn the_demo_is_exact_with_conntrack() {
     if permitted() {
         exact(&isolated(&["demo", "--once", "--json", "--source", "conntrack"]));

@@ -30,6 +30,7 @@
 //! assert!(snapshot.owner(address, Timestamp(9)).is_none(), "nobody said so of then");
 //! ```
 
+pub mod discovery;
 pub mod document;
 mod facts;
 pub mod history;

@@ -15,7 +15,7 @@ pub struct SourceStatus {
     pub owners: usize,
     /// Services that it names now.
     pub services: usize,
-    /// Owners and services that were refused in its last listing, since it named too many.
+    /// Owners and services that were refused in and since its last listing: it named too many.
     pub refused: usize,
     /// What could not be read or asked for in its last listing: each one sentence.
     pub faults: Vec<String>,
@@ -84,6 +84,33 @@ impl SourceState {
 }
 
 impl SourceStatus {
+    /// What is wrong with it, in one sentence; `None` where nothing is.
+    #[must_use]
+    pub fn fault(&self, now: Timestamp) -> Option<String> {
+        let name = &self.name;
+        let age = self.state.age(now).map_or(0, |age| age.as_secs());
+        match &self.state {
+            SourceState::Failed { error } => Some(format!("no names from `{name}`: {error}")),
+            SourceState::Stale { error, .. } => {
+                Some(format!("names from `{name}` are {age} s old: {error}"))
+            }
+            SourceState::Waiting | SourceState::Ok { .. } => self.partial_fault(),
+        }
+    }
+
+    fn partial_fault(&self) -> Option<String> {
+        let name = &self.name;
+        let refused = (self.refused > 0).then(|| {
+            format!("{} names from `{name}` are past the cap and not known", self.refused)
+        });
+        let (first, more) = (self.faults.first(), self.faults.len().saturating_sub(1));
+        let unread = first.map(|first| match more {
+            0 => format!("names from `{name}`: {first}"),
+            more => format!("names from `{name}`: {first}; and {more} more"),
+        });
+        refused.or(unread)
+    }
+
     pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),

@@ -21,19 +21,13 @@ pub struct Topology {
     sources: Vec<SourceStatus>,
     owners: Ledger<Owner>,
     services: Ledger<Service>,
-    records: Vec<Record>,
 }
 
 impl Topology {
     /// Knows nothing.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self {
-            sources: Vec::new(),
-            owners: Ledger::new(limits),
-            services: Ledger::new(limits),
-            records: Vec::new(),
-        }
+        Self { sources: Vec::new(), owners: Ledger::new(limits), services: Ledger::new(limits) }
     }
 
     /// Adds a source, behind those that were added before. `None` where there are 255.
@@ -46,28 +40,29 @@ impl Topology {
 
     /// Takes a source's word.
     pub fn apply(&mut self, source: SourceId, update: Update) {
-        let heard = match update {
-            Update::Listed { at, facts } => return self.list(source, at, facts),
+        match update {
+            Update::Listed { at, facts } => self.list(source, at, facts),
             Update::Failed { error, .. } => {
                 if let Some(status) = self.status(source) {
                     status.state.failed(error);
                 }
-                return;
             }
-            Update::Owner { at, owner } => (at, self.owners.tell(source, at, owner)),
-            Update::Service { at, service } => (at, self.services.tell(source, at, service)),
+            Update::Owner { at, owner } => {
+                let room = self.owners.tell(source, at, owner);
+                self.heard(source, at, usize::from(!room));
+            }
+            Update::Service { at, service } => {
+                let room = self.services.tell(source, at, service);
+                self.heard(source, at, usize::from(!room));
+            }
             Update::OwnerEnded { at, identity } => {
                 self.owners.end(source, at, &identity);
-                (at, true)
+                self.heard(source, at, 0);
             }
             Update::ServiceEnded { at, identity } => {
                 self.services.end(source, at, &identity);
-                (at, true)
+                self.heard(source, at, 0);
             }
-        };
-        self.heard(source, heard.0);
-        if let (false, Some(status)) = (heard.1, self.status(source)) {
-            status.refused = status.refused.saturating_add(1);
         }
     }
 
@@ -77,18 +72,19 @@ impl Topology {
         let services = self.services.list(source, at, services);
         faults.extend(twice("owner", owners));
         faults.extend(twice("service", services));
-        self.heard(source, at);
         if let Some(status) = self.status(source) {
             status.state.listed(at);
-            status.refused = owners.full.saturating_add(services.full);
+            status.refused = 0;
             status.faults = faults;
         }
+        self.heard(source, at, owners.full.saturating_add(services.full));
     }
 
-    fn heard(&mut self, source: SourceId, at: Timestamp) {
+    fn heard(&mut self, source: SourceId, at: Timestamp, refused: usize) {
         let counts = (self.owners.count(source), self.services.count(source));
         if let Some(status) = self.status(source) {
             status.state.heard(at);
+            status.refused = status.refused.saturating_add(refused);
             (status.owners, status.services) = counts;
         }
     }
@@ -113,12 +109,10 @@ impl Topology {
 
     /// What began and ended since the last call, to be stored; see [`Record`].
     pub fn take_records(&mut self) -> Vec<Record> {
-        let mut records = std::mem::take(&mut self.records);
-        let owners = self.owners.take_changes();
-        records.extend(owners.into_iter().filter_map(|it| self.record(it, What::Owner)));
-        let services = self.services.take_changes();
-        records.extend(services.into_iter().filter_map(|it| self.record(it, What::Service)));
-        records
+        let (owners, services) = (self.owners.take_changes(), self.services.take_changes());
+        let owners = owners.into_iter().filter_map(|it| self.record(it, What::Owner));
+        let services = services.into_iter().filter_map(|it| self.record(it, What::Service));
+        owners.chain(services).collect()
     }
 
     fn record<T: Entity>(&self, change: Change<T>, what: fn(Arc<T>) -> What) -> Option<Record> {

@@ -3,8 +3,9 @@
 //! Edges whose counters are unknown (accounting off) are left out here: these formats can only say
 //! zero, which would be a wrong number.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::{AddrParseError, IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,6 +14,7 @@ use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use svcflow_model::{Counters, Edge, Protocol, Sample};
+use svcflow_topology::ServicesDocument;
 
 use super::QueryOf;
 use super::edges::Flag;
@@ -135,7 +137,10 @@ fn service_of(
         let Counters { bytes_in, bytes_out, packets_in, packets_out } = *counters;
         let incoming = Counters { bytes_in, packets_in, ..Counters::ZERO };
         let outgoing = Counters { bytes_out, packets_out, ..Counters::ZERO };
-        rows.entry(edge.provider).or_default().add(&incoming);
+        // Nobody known has received it: what was sent has its row all the same.
+        if !edge.provider.is_unspecified() {
+            rows.entry(edge.provider).or_default().add(&incoming);
+        }
         rows.entry(endpoint).or_default().add(&outgoing);
     }
     let provider = |(address, counters): (IpAddr, Counters)| {
@@ -152,35 +157,9 @@ fn service_of(
     }
 }
 
-/// `GET /services`: what translation shows, until a topology says more. An observed service has its
-/// address and port as its name, and neither selectors nor labels.
-pub(super) async fn services(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(services_of(&shared.snapshot()))
-}
-
-fn services_of(snapshot: &Snapshot) -> Value {
-    let mut children = BTreeMap::<String, BTreeSet<IpAddr>>::new();
-    let mut ancestors = BTreeMap::<IpAddr, BTreeSet<String>>::new();
-    for view in snapshot.edges.iter().filter(|view| !view.sample.marks.remainder) {
-        let Edge { service: Some(service), provider, .. } = view.sample.edge else { continue };
-        let name = SocketAddr::new(service.address, service.port).to_string();
-        children.entry(name.clone()).or_default().insert(provider);
-        ancestors.entry(provider).or_default().insert(name);
-    }
-    let names: Vec<_> = children.keys().cloned().collect();
-    let none = json!({});
-    let labels: BTreeMap<_, _> = ancestors.keys().map(|address| (address, &none)).collect();
-    let selectors: BTreeMap<_, _> = names.iter().map(|name| (name, &none)).collect();
-    let mut struct_of_children = json!(children);
-    if let Some(map) = struct_of_children.as_object_mut() {
-        map.insert("topLevel".to_owned(), json!(names));
-    }
-    json!({
-        "ancestors_struct": ancestors,
-        "children_struct": struct_of_children,
-        "labels": labels,
-        "serviceSelectors": selectors,
-    })
+/// `GET /services`. A service that only translation shows has its address and port as its name.
+pub(super) async fn services(State(shared): State<Arc<Shared>>) -> Json<ServicesDocument> {
+    Json(shared.services())
 }
 
 #[derive(Deserialize)]
@@ -194,13 +173,14 @@ pub(super) struct EndpointQuery {
 /// What tells the rows of one endpoint apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct RowKey {
+    endpoint: IpAddr,
     service: Option<IpAddr>,
     provider: IpAddr,
     ports: Option<(Option<u16>, u16, Protocol)>,
 }
 
 #[derive(Serialize)]
-struct Row {
+pub(super) struct Row {
     #[serde(rename = "EndpointIP")]
     endpoint: IpAddr,
     #[serde(rename = "ServiceIP", skip_serializing_if = "Option::is_none")]
@@ -227,14 +207,11 @@ pub(super) async fn endpoint(
     let endpoint: IpAddr = path.parse().map_err(|_| {
         Failure::not_found(
             "no such route: ask for an endpoint's address such as /11.1.1.2, or for /svcstats, \
-             /services, /api/v1/edges, /api/v1/samples, /metrics, /healthz",
+             /endpoints, /services, /api/v1/edges, /api/v1/samples, /metrics, /healthz",
         )
     })?;
     let Query(query) = query?;
-    let service = parameter("service", query.service.as_deref(), "an address")?;
-    let provider = parameter("provider", query.provider.as_deref(), "an address")?;
-    let ports = parameter("ports", query.ports.as_deref(), "1 or 0")?;
-    let wanted = Wanted { endpoint, service, provider, ports: matches!(ports, Some(Flag(true))) };
+    let wanted = Wanted::read(Some(endpoint), &query)?;
     let mut rows = wanted.rows(&shared.snapshot());
     match rows.pop() {
         None => Err(Failure::not_found(format!(
@@ -249,18 +226,45 @@ pub(super) async fn endpoint(
     }
 }
 
+/// `GET /endpoints`: the rows of all endpoints, always an array: one question a node for Telegraf.
+pub(super) async fn all_endpoints(
+    State(shared): State<Arc<Shared>>,
+    query: QueryOf<EndpointQuery>,
+) -> Result<Json<Vec<Row>>, Failure> {
+    let Query(query) = query?;
+    Ok(Json(Wanted::read(None, &query)?.rows(&shared.snapshot())))
+}
+
 struct Wanted {
-    endpoint: IpAddr,
-    service: Option<IpAddr>,
+    endpoint: Option<IpAddr>,
+    service: Option<WantedService>,
     provider: Option<IpAddr>,
     ports: bool,
 }
 
+/// A service's address, or `none`: direct edges.
+struct WantedService(Option<IpAddr>);
+
+impl FromStr for WantedService {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" { Ok(Self(None)) } else { text.parse().map(|it| Self(Some(it))) }
+    }
+}
+
 impl Wanted {
+    fn read(endpoint: Option<IpAddr>, query: &EndpointQuery) -> Result<Self, Failure> {
+        let service = parameter("service", query.service.as_deref(), "an address or none")?;
+        let provider = parameter("provider", query.provider.as_deref(), "an address")?;
+        let ports = parameter("ports", query.ports.as_deref(), "1 or 0")?;
+        Ok(Self { endpoint, service, provider, ports: matches!(ports, Some(Flag(true))) })
+    }
+
     fn takes(&self, edge: &Edge) -> bool {
         let service = edge.service.map(|service| service.address);
-        edge.endpoint == self.endpoint
-            && (self.service.is_none() || self.service == service)
+        self.endpoint.is_none_or(|endpoint| edge.endpoint == endpoint)
+            && self.service.as_ref().is_none_or(|wanted| wanted.0 == service)
             && self.provider.is_none_or(|provider| provider == edge.provider)
     }
 
@@ -269,6 +273,7 @@ impl Wanted {
         for Sample { edge, counters, .. } in known(snapshot).filter(|s| self.takes(&s.edge)) {
             let port = edge.service.map(|service| service.port);
             let key = RowKey {
+                endpoint: edge.endpoint,
                 service: edge.service.map(|service| service.address),
                 provider: edge.provider,
                 ports: self.ports.then_some((port, edge.provider_port, edge.protocol)),
@@ -276,7 +281,7 @@ impl Wanted {
             sums.entry(key).or_default().add(counters);
         }
         let row = |(key, counters): (RowKey, Counters)| Row {
-            endpoint: self.endpoint,
+            endpoint: key.endpoint,
             service: key.service,
             provider: key.provider,
             service_port: key.ports.and_then(|(port, _, _)| port).map(|port| port.to_string()),

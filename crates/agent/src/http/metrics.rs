@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use svcflow_model::{Counters, Marks};
+use svcflow_model::{Counters, Marks, Timestamp};
+use svcflow_topology::{Snapshot as Names, SourceState, SourceStatus};
 
 use crate::process;
 use crate::shared::{EdgeView, Shared, Snapshot};
@@ -14,19 +15,26 @@ use crate::shared::{EdgeView, Shared, Snapshot};
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    let samples_kept = shared.read(|published| published.ring.samples());
-    let healthy = shared.health().reason.is_none();
-    ([(CONTENT_TYPE, OPENMETRICS)], text(&shared.snapshot(), samples_kept, healthy))
+    ([(CONTENT_TYPE, OPENMETRICS)], families(&shared) + "# EOF\n")
 }
 
-fn text(snapshot: &Snapshot, samples_kept: usize, healthy: bool) -> String {
+/// An agent's metrics without the closing `# EOF`, so that others may follow.
+#[must_use]
+pub fn families(shared: &Shared) -> String {
+    let samples_kept = shared.read(|published| published.ring.samples());
+    let healthy = shared.health().reason.is_none();
+    let mut text = text(&shared.snapshot(), samples_kept, healthy);
+    names(&mut text, &shared.names.snapshot(), shared.clock.now());
+    text.out
+}
+
+fn text(snapshot: &Snapshot, samples_kept: usize, healthy: bool) -> Text {
     let mut text = Text { out: String::new(), node: escape(&snapshot.node) };
     traffic(&mut text, snapshot);
     marks(&mut text, snapshot);
     losses(&mut text, snapshot);
     own(&mut text, snapshot, samples_kept, healthy);
-    text.out.push_str("# EOF\n");
-    text.out
+    text
 }
 
 /// Edges of unknown counters have no series: absent, not zero (case 8).
@@ -67,9 +75,39 @@ fn marks(text: &mut Text, snapshot: &Snapshot) {
         ",mark=\"direction_unknown\"",
         count(|m| m.direction_unknown),
     );
+    text.line("svcflow_edges_marked", ",mark=\"unsplit\"", count(|m| m.unsplit));
     text.line("svcflow_edges_marked", ",mark=\"remainder\"", count(|m| m.remainder));
     text.family("svcflow_connections", "gauge", None, "Live connections that the source knows");
     text.line("svcflow_connections", "", snapshot.connections);
+}
+
+fn names(text: &mut Text, names: &Names, now: Timestamp) {
+    if names.sources().is_empty() {
+        return;
+    }
+    let of = |status: &SourceStatus| format!(",source=\"{}\"", escape(&status.name));
+    text.family("svcflow_names", "gauge", None, "Owners and services that a source of names knows");
+    for status in names.sources() {
+        let source = of(status);
+        text.line("svcflow_names", &format!("{source},kind=\"owner\""), status.owners);
+        text.line("svcflow_names", &format!("{source},kind=\"service\""), status.services);
+    }
+    text.family("svcflow_names_fresh", "gauge", None, "Whether a source of names answers: 1 or 0");
+    for status in names.sources() {
+        let fresh = matches!(status.state, SourceState::Ok { .. });
+        text.line("svcflow_names_fresh", &of(status), u8::from(fresh));
+    }
+    text.family(
+        "svcflow_names_age_seconds",
+        "gauge",
+        Some("seconds"),
+        "Age of a stale source's names",
+    );
+    for status in names.sources() {
+        if let Some(age) = status.state.age(now) {
+            text.line("svcflow_names_age_seconds", &of(status), age.as_secs_f64());
+        }
+    }
 }
 
 fn losses(text: &mut Text, snapshot: &Snapshot) {

@@ -140,7 +140,7 @@ pub(crate) struct Bench {
 pub(crate) fn options(config: Config, clock: &Arc<ManualClock>) -> Options {
     let clock: Arc<dyn svcflow_agent::Clock> = clock.clone();
     let nowhere = std::path::Path::new("/nonexistent");
-    Options { config, clock, switches: Switches::under(nowhere) }
+    Options { clock, switches: Switches::under(nowhere), ..Options::new(config) }
 }
 
 pub(crate) fn start(strings: Strings, config: Config) -> Bench {

@@ -3,22 +3,26 @@
 //! One thread writes: it takes every batch that waits and commits them as one, so that a thousand nodes
 //! whose answers are accounted at the same moment share one wait for the disk.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Builder;
+use std::time::Duration;
 
 use svcflow_model::Edge;
 use svcflow_store::{
-    Block, Error, FieldId, FieldType, FieldValue, Order, RoaringBitmap, ScanRequest, SeriesId,
-    Snapshot, Store, TimeRange,
+    Block, Error, FieldId, FieldType, FieldValue, Measurement, Order, RoaringBitmap, ScanRequest,
+    SeriesId, Snapshot, Store, TimeRange,
 };
 use tokio::sync::oneshot;
 
-use super::{History, HistoryError, Later, Owned, READ, Recall, Row};
+use super::{History, HistoryError, Later, Owned, Recall, Row};
 use crate::node::Remembered;
-use crate::point::{Batch, Point, Value, What, edge_tags};
+use crate::point::{
+    APART, Batch, EPOCHS, LOSSES, MARKS, NODES, OFFSETS, Point, TRAFFIC, Value, What, edge_tags,
+};
+use crate::timing::nanoseconds;
 
 /// Batches that wait for the writer. A full queue makes nodes wait, and their agents keep what comes.
 const QUEUE_MAX: usize = 1_024;
@@ -26,10 +30,12 @@ const QUEUE_MAX: usize = 1_024;
 const COMMIT_MAX: usize = 100_000;
 /// Series ids that are remembered. Past it all are looked up anew.
 const SERIES_MAX: usize = 2_000_000;
+/// Edges out of sight this long are looked up where they come back.
+const IDLE: Duration = Duration::from_secs(24 * 3_600);
 /// A series that is dropped while it is written to is looked up again this often.
 const TRIES: usize = 3;
 
-type Answer = oneshot::Sender<Result<(), Arc<HistoryError>>>;
+type Answer = oneshot::Sender<Result<(), Error>>;
 
 /// A database of an embedded store.
 #[derive(Clone)]
@@ -72,13 +78,25 @@ impl History for Embedded {
     fn load<'a>(&'a self, node: &'a str) -> Later<'a, Result<Remembered, HistoryError>> {
         let (store, database, node) =
             (self.store.clone(), Arc::clone(&self.database), node.to_owned());
-        Box::pin(async move {
-            let read = move || recall(&store, &database, &node);
-            let failed = |error| HistoryError::new("reading the store ended early").because(error);
-            tokio::task::spawn_blocking(read).await.map_err(failed)?.map_err(|error| {
-                HistoryError::new("can't read what the store remembers of a node").because(error)
-            })
-        })
+        Box::pin(blocking(move || recall(&store, &database, &node)))
+    }
+
+    fn idle_after(&self) -> Option<Duration> {
+        Some(IDLE)
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        node: &'a str,
+        edges: Vec<Edge>,
+    ) -> Later<'a, Result<Remembered, HistoryError>> {
+        let (store, database, node) =
+            (self.store.clone(), Arc::clone(&self.database), node.to_owned());
+        Box::pin(blocking(move || {
+            let mut recall = Recall::default();
+            look_up(&store.read(&database)?, &node, edges.iter(), &mut recall)?;
+            Ok(recall.finish())
+        }))
     }
 
     fn commit(&self, batch: Arc<Batch>) -> Later<'_, Result<(), HistoryError>> {
@@ -104,26 +122,84 @@ impl History for Embedded {
     }
 }
 
+async fn blocking(
+    read: impl FnOnce() -> Result<Remembered, Error> + Send + 'static,
+) -> Result<Remembered, HistoryError> {
+    let early = |error| HistoryError::new("reading the store ended early").because(error);
+    let what = "can't read what the store remembers of a node";
+    let read = tokio::task::spawn_blocking(read).await.map_err(early)?;
+    read.map_err(|error| HistoryError::new(what).because(error))
+}
+
+/// The node itself, and the edges that were in memory; others are looked up where they come back.
 fn recall(store: &Store, database: &str, node: &str) -> Result<Remembered, Error> {
     let snapshot = store.read(database)?;
     let mut recall = Recall::default();
-    for (measurement, all) in READ {
-        recall.take(measurement, rows(&snapshot, measurement, node, all)?);
+    let mut last = None;
+    for (measurement, all) in [(NODES, false), (EPOCHS, true), (LOSSES, false)] {
+        let Some(found) = snapshot.measurement(measurement) else { continue };
+        let series = found.series_with("Node", node);
+        let rows = rows(&snapshot, &found, &series, TimeRange::ALL, all)?;
+        if measurement == NODES {
+            last = rows.iter().map(|row| row.time).max();
+        }
+        recall.take(measurement, rows);
+    }
+    if let Some(last) = last {
+        let first = last.saturating_sub(nanoseconds(IDLE)).max(TimeRange::ALL.first);
+        let late = TimeRange { first, ..TimeRange::ALL };
+        let mut edges = BTreeSet::new();
+        for measurement in [TRAFFIC, APART] {
+            let Some(found) = snapshot.measurement(measurement) else { continue };
+            let series = found.series_with("Node", node);
+            edges.extend(
+                rows(&snapshot, &found, &series, late, false)?.iter().filter_map(Row::edge),
+            );
+        }
+        look_up(&snapshot, node, edges.iter(), &mut recall)?;
     }
     Ok(recall.finish())
 }
 
-/// A node's rows of a measurement: all, or each series' last.
-fn rows(snapshot: &Snapshot, measurement: &str, node: &str, all: bool) -> Result<Vec<Row>, Error> {
-    let Some(found) = snapshot.measurement(measurement) else { return Ok(Vec::new()) };
+/// All that is stored of edges, however long ago: one part without the other would be wrong.
+fn look_up<'e>(
+    snapshot: &Snapshot,
+    node: &str,
+    edges: impl Iterator<Item = &'e Edge> + Clone,
+    recall: &mut Recall,
+) -> Result<(), Error> {
+    for measurement in [TRAFFIC, APART, OFFSETS, MARKS] {
+        let Some(found) = snapshot.measurement(measurement) else { continue };
+        let of_node = found.series_with("Node", node);
+        let mut series = RoaringBitmap::new();
+        for edge in edges.clone() {
+            let mut candidates = found.series_with("EndpointIP", &edge.endpoint.to_string());
+            candidates &= &of_node;
+            edge_tags(node, edge, |tags| {
+                let is_edge = |id: &u32| found.tags(SeriesId::new(*id)).eq(tags.iter().copied());
+                series.extend(candidates.iter().filter(is_edge));
+            });
+        }
+        recall.take(measurement, rows(snapshot, &found, &series, TimeRange::ALL, false)?);
+    }
+    Ok(())
+}
+
+/// Rows of series: all, or each one's last.
+fn rows(
+    snapshot: &Snapshot,
+    found: &Measurement,
+    series: &RoaringBitmap,
+    range: TimeRange,
+    all: bool,
+) -> Result<Vec<Row>, Error> {
     let fields = found.fields(None)?;
     let ids: Vec<FieldId> = fields.iter().map(|field| field.id).collect();
-    let series: RoaringBitmap = found.series_with("Node", node);
     let mut scan = snapshot.scan(&ScanRequest {
         policy: None,
-        series: &series,
+        series,
         fields: &ids,
-        range: TimeRange::ALL,
+        range,
         order: Order::Descending,
     })?;
     let (mut rows, mut block) = (Vec::new(), Block::default());
@@ -176,12 +252,12 @@ impl Writer {
                 points += next.0.points.len();
                 waiting.push(next);
             }
-            let written = self.write(&waiting).map_err(|error| {
-                Arc::new(HistoryError::new("the batch was not stored").because(error))
-            });
-            for (_, answer) in waiting {
-                // Nobody waits any more: the node was removed meanwhile.
-                let _ = answer.send(written.clone());
+            // One that can't be stored must not take the others with it.
+            let together = waiting.len() > 1 && self.write(&waiting).is_ok();
+            for one in waiting {
+                let alone = if together { Ok(()) } else { self.write(std::slice::from_ref(&one)) };
+                // Where nobody waits any more, the node was removed meanwhile.
+                let _ = one.1.send(alone);
             }
         }
     }

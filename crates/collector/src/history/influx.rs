@@ -11,14 +11,25 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::{History, HistoryError, Later, Owned, READ, Recall, Row};
+use super::{History, HistoryError, Later, Owned, Recall, Row};
 use crate::node::Remembered;
-use crate::point::Batch;
+use crate::point::{APART, Batch, EPOCHS, LOSSES, MARKS, NODES, OFFSETS, TRAFFIC};
 use crate::sink::{InfluxTarget, NotSent, Sink};
 use crate::status::SinkDocument;
 
 /// A node that is asked for the first time waits so long for the spool to be sent.
 const DRAINED_MAX: Duration = Duration::from_secs(5);
+
+/// What to read back of a node: measurements, and whether all rows or each series' last.
+const READ: [(&str, bool); 7] = [
+    (NODES, false),
+    (EPOCHS, true),
+    (LOSSES, false),
+    (TRAFFIC, false),
+    (APART, false),
+    (OFFSETS, false),
+    (MARKS, false),
+];
 
 /// An engine, and the spool before it.
 #[derive(Debug)]

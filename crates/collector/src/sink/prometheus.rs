@@ -176,12 +176,13 @@ fn edge_labels(edge: &EdgeText) -> Vec<(&'static str, Arc<str>)> {
     ]
 }
 
-fn mark_names(marks: Marks) -> [(&'static str, bool); 4] {
+fn mark_names(marks: Marks) -> [(&'static str, bool); 5] {
     [
         ("direction_unknown", marks.direction_unknown),
         ("remainder", marks.remainder),
         ("uncounted", marks.uncounted),
         ("undercounted", marks.undercounted),
+        ("unsplit", marks.unsplit),
     ]
 }
 

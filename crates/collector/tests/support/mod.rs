@@ -20,7 +20,7 @@ use svcflow_collector::discovery::{Discovery, Places, system_resolver};
 use svcflow_collector::history::{Embedded, History, HistoryError, Later};
 use svcflow_collector::node::Remembered;
 use svcflow_collector::point::Batch;
-use svcflow_collector::scrape::{Agents, Answer, Failed};
+use svcflow_collector::scrape::{After, Agents, Answer, Failed};
 use svcflow_collector::shard::Shard;
 use svcflow_collector::sink::Sink;
 use svcflow_collector::status::{AgentState, NodeDocument};
@@ -217,7 +217,7 @@ impl Agents for Fakes {
         &'a self,
         target: &'a Target,
         _: Option<&'a Token>,
-        position: Option<&'a Position>,
+        after: After<'a>,
     ) -> Later<'a, Result<Answer, Failed>> {
         Box::pin(async move {
             let clock = self.1.as_ref().unwrap();
@@ -242,7 +242,15 @@ impl Agents for Fakes {
                 }
             }
             let answered = clock.now();
-            let document = script.lock().unwrap().document(answered, position);
+            let document = match after {
+                After::This(position) => script.lock().unwrap().document(answered, Some(position)),
+                After::Nothing => script.lock().unwrap().document(answered, None),
+                After::Latest => SamplesDocument {
+                    intervals: Vec::new(),
+                    gap: None,
+                    ..script.lock().unwrap().document(answered, None)
+                },
+            };
             Ok(Answer { document, asked, answered, bytes: 1_000 })
         })
     }
@@ -259,6 +267,18 @@ pub(crate) struct Flaky {
 impl History for Flaky {
     fn load<'a>(&'a self, node: &'a str) -> Later<'a, Result<Remembered, HistoryError>> {
         self.inner.load(node)
+    }
+
+    fn idle_after(&self) -> Option<Duration> {
+        self.inner.idle_after()
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        node: &'a str,
+        edges: Vec<Edge>,
+    ) -> Later<'a, Result<Remembered, HistoryError>> {
+        self.inner.look_up(node, edges)
     }
 
     fn commit(&self, batch: Arc<Batch>) -> Later<'_, Result<(), HistoryError>> {
@@ -388,37 +408,65 @@ impl Cluster {
 
     /// The rows of an edge: time in seconds since the start, and `BytesIn`, `BytesOut`.
     pub(crate) fn rows(&self, measurement: &str, node: &str, edge: &Edge) -> Vec<(i64, i64, i64)> {
+        let integer = |value: Option<FieldValue<'_>>| match value {
+            Some(FieldValue::Integer(value)) => value,
+            other => panic!("no integer: {other:?}"),
+        };
+        let mut rows = Vec::new();
+        self.scan(measurement, node, edge, &["BytesIn", "BytesOut"], |time, block, at| {
+            let value = |column: usize| integer(block.columns[column].get(at));
+            rows.push((time, value(0), value(1)));
+        });
+        rows
+    }
+
+    /// An edge's marks: time, and the names of those that are set.
+    pub(crate) fn marks(&self, node: &str, edge: &Edge) -> Vec<(i64, String)> {
+        const NAMES: [&str; 4] = ["Uncounted", "Undercounted", "DirectionUnknown", "Remainder"];
+        let mut rows = Vec::new();
+        self.scan("svcflow_marks", node, edge, &NAMES, |time, block, at| {
+            let set = |i: &usize| block.columns[*i].get(at) == Some(FieldValue::Boolean(true));
+            let set: Vec<_> = (0..4).filter(set).map(|i| NAMES[i]).collect();
+            rows.push((time, set.join(" ")));
+        });
+        rows
+    }
+
+    fn scan(
+        &self,
+        measurement: &str,
+        node: &str,
+        edge: &Edge,
+        names: &[&str],
+        mut row: impl FnMut(i64, &Block, usize),
+    ) {
         let snapshot = self.store.read("telegraf").unwrap();
-        let Some(found) = snapshot.measurement(measurement) else { return Vec::new() };
+        let Some(found) = snapshot.measurement(measurement) else { return };
         let mut series = found.series_with("Node", node);
         series &= found.series_with("EndpointIP", &edge.endpoint.to_string());
         series &= found.series_with("ProviderIP", &edge.provider.to_string());
         let service = edge.service.map(|s| s.address.to_string()).unwrap_or_default();
         series &= found.series_with("ServiceIP", &service);
         let fields = found.fields(None).unwrap();
-        let id = |name: &str| fields.iter().find(|field| &*field.name == name).unwrap().id;
+        let id = |name: &&str| fields.iter().find(|field| &*field.name == *name).unwrap().id;
+        let ids: Vec<_> = names.iter().map(id).collect();
         let request = ScanRequest {
             policy: None,
             series: &series,
-            fields: &[id("BytesIn"), id("BytesOut")],
+            fields: &ids,
             range: TimeRange::ALL,
             order: Order::Ascending,
         };
         let mut scan = snapshot.scan(&request).unwrap();
-        let (mut rows, mut block) = (Vec::new(), Block::default());
+        let mut block = Block::default();
         while scan.next_series().unwrap().is_some() {
             while let Some(chunk) = scan.next_chunk().unwrap() {
                 chunk.decode(&mut block).unwrap();
                 for (at, time) in block.times.iter().enumerate() {
-                    let value = |column: usize| match block.columns[column].get(at) {
-                        Some(FieldValue::Integer(value)) => value,
-                        other => panic!("no integer: {other:?}"),
-                    };
-                    rows.push(((time - START.0) / 1_000_000_000, value(0), value(1)));
+                    row((time - START.0) / 1_000_000_000, &block, at);
                 }
             }
         }
-        rows
     }
 
     /// An edge's stored values must never go down; gives the last `BytesIn`.

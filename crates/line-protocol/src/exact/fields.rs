@@ -64,7 +64,7 @@ pub(super) fn collect<'b>(
     fields: &mut Vec<Field<'b>>,
 ) -> Result<(), Reason> {
     while !rest.is_empty() {
-        let (name, behind) = split_name(rest).ok_or(Reason::InvalidFieldFormat)?;
+        let (name, behind) = split_name(rest)?;
         let length = key_with_field(key_length, name.len());
         if length > KEY_MAX {
             return Err(Reason::KeyTooLong(length));
@@ -77,16 +77,14 @@ pub(super) fn collect<'b>(
 }
 
 /// The name and what stands behind its `=`.
-fn split_name(fields: &str) -> Option<(&str, &str)> {
+fn split_name(fields: &str) -> Result<(&str, &str), Reason> {
     let bytes = fields.as_bytes();
-    let mut at = 0;
-    loop {
-        at += memchr::memchr(b'=', bytes.get(at..)?)?;
-        if at.checked_sub(1).and_then(|before| bytes.get(before)) != Some(&b'\\') {
-            let (name, rest) = fields.split_at(at);
-            return Some((name, rest.strip_prefix('=')?));
-        }
-        at += 1;
+    let escaped = |at: &usize| at.checked_sub(1).and_then(|at| bytes.get(at)) == Some(&b'\\');
+    let equals = memchr::memchr_iter(b'=', bytes).find(|at| !escaped(at));
+    let (name, rest) = fields.split_at(equals.unwrap_or(fields.len()));
+    match rest.strip_prefix('=') {
+        Some(value) if !value.is_empty() => Ok((name, value)),
+        _ => Err(Reason::InvalidValue(name.to_owned())),
     }
 }
 

@@ -410,10 +410,9 @@ impl Rows<'_> {
         }
     }
 
-    /// The row of a run that is picked. Times rise or fall within a run.
+    /// The row of a run that is picked.
     fn best<T: Picked>(&self, by: Picking, values: &[T], run: &Range<usize>) -> Option<usize> {
-        let time = |row: Option<usize>| self.times.get(row.unwrap_or_default());
-        let rising = time(Some(run.start)) <= time(run.end.checked_sub(1));
+        let rising = self.times.get(run.clone()).is_some_and(<[i64]>::is_sorted);
         let ends = match by {
             Picking::First if rising => Some(run.start),
             Picking::Last if rising => run.end.checked_sub(1),

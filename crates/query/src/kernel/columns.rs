@@ -342,6 +342,21 @@ impl Column {
         }
     }
 
+    /// The column as another type; what InfluxDB can't convert stays what it is.
+    pub(crate) fn cast_or_keep(self, kind: Kind) -> Self {
+        if let Values::Mixed(_) = self.values {
+            let each = |row| self.get(row).map(|it| it.clone().cast(kind).unwrap_or(it));
+            let scalars: Vec<_> = (0..self.len()).map(each).collect();
+            return Self::from_scalars(kind, &scalars);
+        }
+        let numbers = |kind| matches!(kind, Kind::Float | Kind::Integer);
+        if numbers(kind) && self.values.kind().is_some_and(numbers) {
+            self.cast(kind)
+        } else {
+            self
+        }
+    }
+
     /// About how much memory it takes, in bytes.
     pub(crate) const fn bytes(&self) -> usize {
         let values = match &self.values {

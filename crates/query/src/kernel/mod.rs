@@ -5,6 +5,8 @@ pub(crate) mod buckets;
 pub(crate) mod columns;
 pub(crate) mod eval;
 pub(crate) mod fill;
+pub(crate) mod go_heap;
+mod go_sort;
 pub(crate) mod holt_winters;
 pub(crate) mod integral;
 pub(crate) mod points;

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 
 use super::accumulate::Picked;
+use super::go_heap;
+use super::go_sort::sort;
 use super::windows::{Emit, Item};
 use crate::plan::Aggregate;
 
@@ -61,7 +63,7 @@ pub(crate) fn stddev<T>(items: &[Item<T>], float: impl Fn(&T) -> f64) -> f64 {
 /// The value that is there most often; of several, the one that was there first (InfluxDB's
 /// `FloatModeReduceSlice`).
 fn mode<T: Picked>(items: &mut [Item<T>]) -> Option<T> {
-    items.sort_by(by_value);
+    sort(items, |a, b| a.value.less(&b.value));
     let first = items.first()?;
     let (mut most, mut most_often, mut most_time) = (&first.value, 0, first.time);
     let (mut value, mut often, mut time) = (&first.value, 0, first.time);
@@ -106,18 +108,29 @@ fn percentile<T: Picked>(items: &mut [Item<T>], share: f64) -> Vec<Emit<T>> {
     if rank >= items.len() {
         return Vec::new();
     }
-    items.sort_by(by_value);
+    sort(items, |a, b| a.value.less(&b.value));
     items.get(rank).map(Emit::from).into_iter().collect()
 }
 
-/// The greatest values (or the least), the earlier one where they are alike; greatest first.
-fn top<T: Picked>(items: &mut Vec<Item<T>>, count: usize, least: bool) -> Vec<Emit<T>> {
-    items.sort_by(|a, b| {
-        let order = if least { by_value(a, b) } else { by_value(b, a) };
-        order.then(a.time.cmp(&b.time))
-    });
-    items.truncate(count);
-    items.iter().map(Emit::from).collect()
+/// The greatest values (or the least), greatest first. Which of those that are alike in value and time stays
+/// is up to the heap of Go's standard library.
+fn top<T: Picked>(items: &[Item<T>], count: usize, least: bool) -> Vec<Emit<T>> {
+    let before = |a: &Item<T>, b: &Item<T>| {
+        let order = if least { by_value(b, a) } else { by_value(a, b) };
+        order.then(b.time.cmp(&a.time)) == Ordering::Less
+    };
+    let mut heap: Vec<Item<T>> = Vec::new();
+    for item in items {
+        if heap.len() < count {
+            heap.push(item.clone());
+            go_heap::up(&mut heap, &before);
+        } else if let Some(first) = heap.first_mut().filter(|first| before(first, item)) {
+            first.clone_from(item);
+            go_heap::down(&mut heap, 0, &before);
+        }
+    }
+    sort(&mut heap, |a, b| before(b, a));
+    heap.iter().map(Emit::from).collect()
 }
 
 /// So many values, each as likely as any other.
@@ -242,9 +255,9 @@ mod tests {
     #[test]
     fn the_greatest_and_the_least() {
         let pairs = [(0, 1), (1, 3), (2, 3), (3, 2)];
-        let best = top(&mut items(&pairs), 2, false);
+        let best = top(&items(&pairs), 2, false);
         assert_eq!(best.iter().map(|it| it.time).collect::<Vec<_>>(), [Some(1), Some(2)]);
-        assert_eq!(values(&top(&mut items(&pairs), 2, true)), [1, 2]);
+        assert_eq!(values(&top(&items(&pairs), 2, true)), [1, 2]);
     }
 
     #[test]

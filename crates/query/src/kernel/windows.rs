@@ -8,7 +8,7 @@ use super::buckets::Buckets;
 use super::columns::integer_to_float;
 use super::points::Points;
 use super::slices;
-use crate::plan::Aggregate;
+use crate::plan::{Aggregate, MIN_TIME};
 use crate::{Column, Values};
 
 /// A value of a bucket, while its aggregate is worked out.
@@ -130,21 +130,19 @@ impl Window<'_> {
                 };
                 lanes.entry(self.points.lane(row)).or_default().push(item);
             }
-            let mut bucket = Vec::new();
             for (lane, mut items) in lanes {
-                match each(&mut items) {
-                    Some(emits) => bucket.extend(emits.into_iter().map(|emit| (lane, emit))),
-                    None => known = false,
+                let Some(mut emits) = each(&mut items) else {
+                    known = false;
+                    continue;
+                };
+                emits.sort_by_key(|emit| emit.time.unwrap_or(start));
+                for emit in emits {
+                    let time = emit.time.filter(|_| self.keep_times).unwrap_or(start);
+                    out.times.push(time);
+                    out.values.push(emit.value);
+                    out.rows.push(emit.row);
+                    out.lanes.push(lane);
                 }
-            }
-            // Those of one instant stay in the order of their series.
-            bucket.sort_by_key(|(_, emit)| emit.time.unwrap_or(start));
-            for (lane, emit) in bucket {
-                let time = emit.time.filter(|_| self.keep_times).unwrap_or(start);
-                out.times.push(time);
-                out.values.push(emit.value);
-                out.rows.push(emit.row);
-                out.lanes.push(lane);
             }
         });
         known.then_some(out)
@@ -170,7 +168,15 @@ impl Window<'_> {
         emitted.map_or_else(|| self.points.pick(&[]), |it| self.finish(it, Values::Float))
     }
 
+    /// InfluxDB counts what `distinct` put out, at 1970 where nothing bounds the time: which it then doesn't
+    /// find, if that isn't in the range.
     fn count_distinct(&self) -> Option<Points> {
+        let buckets = self.buckets;
+        if buckets.interval.is_none() && buckets.first == MIN_TIME && buckets.last < 0 {
+            let none =
+                Points { column: Column::valid(Values::Integer(vec![])), ..self.points.pick(&[]) };
+            return Some(none);
+        }
         fn count<T: Picked>(window: &Window<'_>, values: &[T]) -> Option<Points> {
             let emitted = window.emitted(values, |items| {
                 let count = slices::distinct(items).len();

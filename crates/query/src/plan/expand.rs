@@ -72,11 +72,9 @@ fn listed(columns: &Columns) -> Vec<Reference> {
         return Vec::new();
     }
     let fields = columns.fields.iter().map(|(name, kind)| (name, *kind));
-    let tags = columns.tags.iter().map(|name| (name, Kind::Tag));
-    let mut all: Vec<Reference> = fields
-        .chain(tags)
-        .map(|(name, kind)| Reference { name: name.clone(), kind: Some(kind) })
-        .collect();
+    let tags = columns.tags.iter().map(|name| (name, Some(Kind::Tag)));
+    let mut all: Vec<Reference> =
+        fields.chain(tags).map(|(name, kind)| Reference { name: name.clone(), kind }).collect();
     all.sort();
     all
 }

@@ -106,7 +106,7 @@ impl Inputs {
         if let Some(at) = self.calls.iter().position(|(known, _)| known == node) {
             return Ok(at);
         }
-        let kind = kind_of(node, &[])?;
+        let kind = kind_of(node, &[]).unwrap_or(None);
         let plan = self.plan(call, kind)?;
         self.calls.push((node.clone(), plan));
         Ok(self.calls.len() - 1)
@@ -139,8 +139,6 @@ impl Inputs {
             return Err(QueryError::Invalid("expected field argument".into()));
         };
         let input = self.input(reference, false);
-        // A call whose input has no type has no rows, even if its values would have a type.
-        let kind = kind.filter(|_| reference.kind.is_some());
         Ok(CallPlan { input, aggregate, transforms: Vec::new(), kind })
     }
 

@@ -106,7 +106,7 @@ pub(crate) struct CallPlan {
     pub(crate) aggregate: Option<Aggregate>,
     /// Functions around it, from the inside to the outside.
     pub(crate) transforms: Vec<Transform>,
-    /// The type of its values; `None` where nothing is known of its input, and so it has none.
+    /// The type of its values; `None` where that is its input's, of which nothing is known.
     pub(crate) kind: Option<Kind>,
 }
 
@@ -172,6 +172,15 @@ impl Transform {
     /// Whether it looks at the bucket before the first.
     pub(crate) const fn looks_back(&self) -> bool {
         !matches!(self, Self::CumulativeSum | Self::HoltWinters { .. })
+    }
+
+    /// How many buckets before the first InfluxDB keeps ready for it.
+    pub(crate) fn buckets_before(&self) -> i64 {
+        match self {
+            Self::MovingAverage { window } => i64::try_from(*window).unwrap_or(i64::MAX),
+            Self::HoltWinters { .. } => 0,
+            _ => 1,
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Resolved {
 /// Columns that wildcards stand for: fields with their types, and tags.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
-    pub(crate) fields: BTreeMap<String, Kind>,
+    pub(crate) fields: BTreeMap<String, Option<Kind>>,
     pub(crate) tags: BTreeSet<String>,
 }
 
@@ -54,6 +54,15 @@ pub(crate) fn resolve(
     compiled: Compiled,
     tables: &mut impl Tables,
 ) -> Result<Resolved, QueryError> {
+    let resolved = resolve_level(compiled, tables)?;
+    // InfluxDB looks at the outermost statement's types only: what makes no sense within is nothing.
+    for field in &resolved.fields {
+        kind_of(&field.node, &[])?;
+    }
+    Ok(resolved)
+}
+
+fn resolve_level(compiled: Compiled, tables: &mut impl Tables) -> Result<Resolved, QueryError> {
     let sources = compiled
         .sources
         .into_iter()
@@ -61,16 +70,13 @@ pub(crate) fn resolve(
         .collect::<Result<Vec<_>, _>>()?;
     let mut fields = compiled.fields;
     for field in &mut fields {
-        assign_kinds(&mut field.node, &sources)?;
+        assign_kinds(&mut field.node, &sources);
     }
     let mut condition = compiled.condition;
     if let Some(condition) = &mut condition {
-        assign_kinds(condition, &sources)?;
+        assign_kinds(condition, &sources);
     }
     let (fields, dimensions) = without_wildcards(fields, &compiled.grouping.tags, &sources)?;
-    for field in &fields {
-        kind_of(&field.node, &[])?;
-    }
     Ok(Resolved {
         fields,
         time_name: compiled.time_name,
@@ -91,25 +97,24 @@ pub(crate) fn resolve(
 fn resolve_source(source: Source, tables: &mut impl Tables) -> Result<ResolvedSource, QueryError> {
     Ok(match source {
         Source::Measurement(measurement) => ResolvedSource::Tables(tables.find(&measurement)?),
-        Source::Subquery(inner) => ResolvedSource::Subquery(Box::new(resolve(*inner, tables)?)),
+        Source::Subquery(inner) => {
+            ResolvedSource::Subquery(Box::new(resolve_level(*inner, tables)?))
+        }
     })
 }
 
 /// Gives each name its type.
-fn assign_kinds(node: &mut Node, sources: &[ResolvedSource]) -> Result<(), QueryError> {
-    let mut fault = None;
+fn assign_kinds(node: &mut Node, sources: &[ResolvedSource]) {
     node.references_mut(&mut |reference| {
         if !matches!(reference.kind, None | Some(Kind::AnyField)) {
             return;
         }
-        match kind_of_name(&reference.name, sources) {
-            // `::field` of what is only a tag stays what it is: a field that isn't there.
-            Ok(Some(Kind::Tag)) if reference.kind == Some(Kind::AnyField) => {}
-            Ok(kind) => reference.kind = kind,
-            Err(error) => fault = Some(error),
+        let kind = kind_of_name(&reference.name, sources).unwrap_or(None);
+        // `::field` of what is only a tag stays what it is: a field that isn't there.
+        if !(kind == Some(Kind::Tag) && reference.kind == Some(Kind::AnyField)) {
+            reference.kind = kind;
         }
     });
-    fault.map_or(Ok(()), Err)
 }
 
 fn without_wildcards(
@@ -155,10 +160,8 @@ fn expand_dimensions(dimensions: &[TagDimension], tags: &BTreeSet<String>) -> Ve
 fn columns_of(sources: &[ResolvedSource]) -> Result<Columns, QueryError> {
     let mut columns = Columns::default();
     let add = |columns: &mut Columns, name: &str, kind: Option<Kind>| {
-        if let Some(kind) = kind {
-            let there = columns.fields.entry(name.to_owned()).or_insert(kind);
-            *there = kind.min(*there);
-        }
+        let there = columns.fields.entry(name.to_owned()).or_insert(kind);
+        *there = super::types::preferred(*there, kind);
     };
     for source in sources {
         match source {

@@ -48,7 +48,8 @@ pub(crate) fn kind_of_name(name: &str, sources: &[ResolvedSource]) -> Typed {
     Ok(kind)
 }
 
-fn preferred(a: Option<Kind>, b: Option<Kind>) -> Option<Kind> {
+/// Of two types the one that InfluxDB prefers.
+pub(super) fn preferred(a: Option<Kind>, b: Option<Kind>) -> Option<Kind> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),

@@ -5,5 +5,5 @@ mod privilege;
 mod users;
 
 pub(crate) use credentials::Credentials;
-pub(crate) use privilege::needs;
+pub(crate) use privilege::{Needs, needs};
 pub use users::{User, Users};

@@ -7,6 +7,7 @@ use svcflow_store::Error;
 
 use super::context::ReplyForm;
 use crate::answer::whole_error;
+use crate::elsewhere::Refused;
 use crate::ingest::WriteError;
 
 const ERROR: HeaderName = HeaderName::from_static("x-influxdb-error");
@@ -44,6 +45,12 @@ impl Failure {
     }
 }
 
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self { status: refused.status, message: refused.message }
+    }
+}
+
 impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Self {
         let WriteError::Store(error) = error;
@@ -55,7 +62,10 @@ impl From<WriteError> for Failure {
             Error::PolicyNotFound { name } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, format!("retention policy not found: {name}"))
             }
-            Error::SeriesDropped => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+            // To be sent again.
+            Error::SeriesDropped | Error::Full(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, chain(&error))
+            }
             _ => (StatusCode::INTERNAL_SERVER_ERROR, chain(&error)),
         };
         if status == StatusCode::INTERNAL_SERVER_ERROR {
@@ -66,7 +76,7 @@ impl From<WriteError> for Failure {
 }
 
 /// An error and what caused it, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -11,6 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
+use svcflow_store::Stats;
 
 use super::context::Context;
 use crate::app::App;
@@ -18,8 +19,11 @@ use crate::ingest::Outcome;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Families of others in this process.
+type Source = Box<dyn Fn() -> String + Send + Sync>;
+
 /// Counters since the start. Each is read for itself: they need not agree with each other.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Metrics {
     /// By route and status; both are few.
     requests: Mutex<BTreeMap<(String, u16), u64>>,
@@ -32,6 +36,7 @@ pub(crate) struct Metrics {
     writes: Timed,
     query_failures: AtomicU64,
     queries: Timed,
+    others: Mutex<Vec<Source>>,
 }
 
 /// How often, and how long altogether.
@@ -49,6 +54,10 @@ impl Timed {
 }
 
 impl Metrics {
+    pub(crate) fn add(&self, source: Source) {
+        self.others.lock().push(source);
+    }
+
     pub(super) fn unauthorized(&self) {
         self.unauthorized.fetch_add(1, Relaxed);
     }
@@ -91,10 +100,10 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, context: Context) -> Re
     if let Err(failure) = context.caller(&app) {
         return context.fail(&failure);
     }
-    ([(CONTENT_TYPE, OPENMETRICS)], text(&app.metrics)).into_response()
+    ([(CONTENT_TYPE, OPENMETRICS)], text(&app.metrics, &app.store().stats())).into_response()
 }
 
-fn text(metrics: &Metrics) -> String {
+fn text(metrics: &Metrics, store: &Stats) -> String {
     let mut text = Text::default();
     text.family("svcflow_http_requests", "counter", "Requests answered, by route and status");
     for ((route, status), count) in &*metrics.requests.lock() {
@@ -129,10 +138,29 @@ fn text(metrics: &Metrics) -> String {
         &metrics.writes,
     );
     text.timed("svcflow_query_seconds", "Time that statements take", &metrics.queries);
+    stored(&mut text, store);
     text.family("svcflow_server", "info", "The server");
     text.line("svcflow_server_info", concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1);
+    metrics.others.lock().iter().for_each(|source| text.out.push_str(&source()));
     text.out.push_str("# EOF\n");
     text.out
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown, not added up")]
+fn stored(text: &mut Text, store: &Stats) {
+    text.family("svcflow_store_damages", "counter", "Things on disk that were found damaged");
+    text.line("svcflow_store_damages_total", "", store.damage_count);
+    let gauges = [
+        ("svcflow_store_log_bytes", "Log that holds what chunks don't yet", store.log_bytes as f64),
+        ("svcflow_store_head_bytes", "Memory of what isn't in chunks yet", store.head_bytes as f64),
+        ("svcflow_store_chunk_bytes", "Files of chunks", store.run_bytes as f64),
+        ("svcflow_store_chunks", "Chunks", store.chunks as f64),
+        ("svcflow_store_rows", "Rows in chunks", store.rows as f64),
+    ];
+    for (name, help, value) in gauges {
+        text.family(name, "gauge", help);
+        text.line(name, "", value);
+    }
 }
 
 /// The text under construction. Writing to a `String` can't fail, so results are dropped.

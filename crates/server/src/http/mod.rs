@@ -16,7 +16,7 @@ mod write_v2;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::ALLOW;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -24,6 +24,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, options, post};
 
 use crate::app::App;
+use context::Context;
+pub(crate) use failure::chain;
 pub(crate) use metrics::Metrics;
 pub(crate) use parameters::Parameters;
 
@@ -33,8 +35,8 @@ pub(crate) const INFLUXDB_VERSION: &str = "1.6.7";
 const VERSION: HeaderName = HeaderName::from_static("x-influxdb-version");
 const BUILD: HeaderName = HeaderName::from_static("x-influxdb-build");
 
-/// All routes.
-pub(crate) fn router(app: Arc<App>) -> Router {
+/// All routes; `fallback` answers whatever isn't one of them.
+pub(crate) fn router(app: Arc<App>, fallback: Option<Router>) -> Router {
     let influxdb = Router::new()
         .route("/ping", get(ping::ping).head(ping::ping))
         .route("/status", get(ping::status).head(ping::status))
@@ -46,11 +48,34 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route_layer(from_fn(request_id::layer))
         .route_layer(from_fn_with_state(Arc::clone(&app), origin::layer))
         .route_layer(from_fn_with_state(Arc::clone(&app), metrics::layer));
-    influxdb
+    let influxdb = influxdb
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .layer(from_fn(versions))
-        .with_state(app)
+        .with_state(app);
+    match fallback {
+        None => influxdb,
+        Some(others) => influxdb.fallback_service(others),
+    }
+}
+
+/// Keeps routes of others for users, where there are some, and from pages of other origins.
+pub(crate) fn for_users(routes: Router, app: Arc<App>) -> Router {
+    routes
+        .layer(from_fn_with_state(Arc::clone(&app), users_only))
+        .layer(from_fn_with_state(app, origin::layer))
+}
+
+async fn users_only(
+    State(app): State<Arc<App>>,
+    context: Context,
+    request: Request,
+    next: Next,
+) -> Response {
+    match context.caller(&app) {
+        Ok(_) => next.run(request).await,
+        Err(failure) => context.fail(&failure),
+    }
 }
 
 async fn preflight() -> StatusCode {

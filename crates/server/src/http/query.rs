@@ -17,7 +17,7 @@ use super::failure::Failure;
 use super::{Parameters, run};
 use crate::answer::{Epoch, Form};
 use crate::app::App;
-use crate::auth::needs;
+use crate::auth::{Needs, needs};
 
 /// Rows of a document where `chunked=true` says no `chunk_size`; InfluxDB's.
 const CHUNK_ROWS: usize = 10_000;
@@ -35,8 +35,7 @@ pub(super) struct Asked {
 }
 
 pub(super) async fn get(State(app): State<Arc<App>>, context: Context) -> Response {
-    let asked = asked(&app, &context, context.url.clone(), true);
-    respond(&app, &context, asked).await
+    respond(&app, &context, Ok(context.url.clone()), true).await
 }
 
 pub(super) async fn post(
@@ -44,25 +43,40 @@ pub(super) async fn post(
     context: Context,
     request: Request,
 ) -> Response {
-    let asked = match form(&app, &context, request).await {
-        Ok(form) => asked(&app, &context, form.or(context.url.clone()), false),
-        Err(failure) => Err(failure),
-    };
-    respond(&app, &context, asked).await
+    let form = form(&app, &context, request).await.map(|form| form.or(context.url.clone()));
+    respond(&app, &context, form, false).await
 }
 
-async fn respond(app: &Arc<App>, context: &Context, asked: Result<Asked, Failure>) -> Response {
-    let answered = match asked {
-        Ok(asked) => run::run(app, asked, context.form).await,
+async fn respond(
+    app: &Arc<App>,
+    context: &Context,
+    parameters: Result<Parameters, Failure>,
+    reads_only: bool,
+) -> Response {
+    let answered = match parameters {
+        Ok(parameters) => answer(app, context, &parameters, reads_only).await,
         Err(failure) => Err(failure),
     };
     answered.unwrap_or_else(|failure| context.fail(&failure))
 }
 
+async fn answer(
+    app: &Arc<App>,
+    context: &Context,
+    parameters: &Parameters,
+    reads_only: bool,
+) -> Result<Response, Failure> {
+    let asked = asked(app, context, parameters, reads_only)?;
+    let Some(elsewhere) = app.elsewhere() else { return run::run(app, asked, context.form).await };
+    let names = ["q", "db", "rp", "epoch", "chunked", "chunk_size", "params"];
+    let form = names.map(|name| (name, parameters.get(name)));
+    Ok(elsewhere.query(&form, context.url.get("pretty"), &context.headers).await?)
+}
+
 fn asked(
     app: &App,
     context: &Context,
-    parameters: Parameters,
+    parameters: &Parameters,
     reads_only: bool,
 ) -> Result<Asked, Failure> {
     let caller = context.caller(app)?;
@@ -81,7 +95,11 @@ fn asked(
         Caller::Anybody => None,
         Caller::User(user) => {
             for statement in &statements {
-                let needs = needs(statement, database);
+                let mut needs = needs(statement, database);
+                if app.elsewhere().is_some() && needs == Needs::Nothing {
+                    // Its answer is handed on as it is, with whatever is in it.
+                    needs = Needs::Admin;
+                }
                 if let Some(lacking) = needs.lacking(user) {
                     let message = format!(
                         "error authorizing query: {} not authorized to execute statement '{statement}', {lacking}",

@@ -119,15 +119,17 @@ impl Runner {
         answer: &mut Answer,
     ) -> Result<(), QueryError> {
         let began = Instant::now();
-        let result = self.dispatch(statement, asked, answer);
+        let result = match statement {
+            Statement::DropDatabase { name } => {
+                self.app.dropping(name, || self.dispatch(statement, asked, answer))
+            }
+            _ => self.dispatch(statement, asked, answer),
+        };
         self.app.metrics.queried(result.is_ok(), began.elapsed());
         if let Err(error) = &result
             && error.blame() == Blame::Internal
         {
             tracing::error!("{statement}: {}", chain(error));
-        }
-        if let Statement::DropDatabase { name } = statement {
-            self.app.forget(name);
         }
         result
     }

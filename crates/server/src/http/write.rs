@@ -56,7 +56,7 @@ pub(super) async fn store(
     body: Body,
 ) -> Result<Outcome, Failure> {
     let database = destination.database.to_owned();
-    if !app.has_database(&database) {
+    if app.elsewhere().is_none() && !app.has_database(&database) {
         return Err(
             WriteError::Store(svcflow_store::Error::DatabaseNotFound { name: database }).into()
         );
@@ -72,6 +72,10 @@ pub(super) async fn store(
     }
     let received = body::receive(app, &context.headers, body).await?;
     let (policy, precision) = (destination.policy.to_owned(), destination.precision);
+    if let Some(elsewhere) = app.elsewhere() {
+        elsewhere.write((&database, &policy), precision, received.bytes).await?;
+        return Ok(Outcome::default());
+    }
     let shared = Arc::clone(app);
     // Reading takes a core for milliseconds and the disk takes as long: not for the threads that serve connections.
     let written = tokio::task::spawn_blocking(move || {

@@ -37,6 +37,9 @@ pub(crate) struct Ingest {
     store: Store,
     /// By database. Databases are few; the lock is held for the look-up only.
     caches: Mutex<HashMap<Box<str>, Arc<RwLock<Cache>>>>,
+    /// Held by whoever drops a database, shared by whoever writes: another of the same name gives the same ids to
+    /// other series, and what was remembered of the old one must be gone before anybody writes to the new one.
+    dropping: RwLock<()>,
 }
 
 /// The policy that lines go to.
@@ -49,7 +52,7 @@ struct Destination {
 
 impl Ingest {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, caches: Mutex::default() }
+        Self { store, caches: Mutex::default(), dropping: RwLock::default() }
     }
 
     /// Writes lines and returns once they are durable. Blocks: on the disk, and for as long as reading takes.
@@ -64,9 +67,12 @@ impl Ingest {
         Err(WriteError::Store(Error::SeriesDropped))
     }
 
-    /// Forgets the series of a database.
-    pub(crate) fn forget(&self, database: &str) {
+    /// Drops a database by `drop`; waits for writes under way, and others wait for it.
+    pub(crate) fn dropping<T>(&self, database: &str, drop: impl FnOnce() -> T) -> T {
+        let _alone = self.dropping.write();
+        let dropped = drop();
         self.caches.lock().remove(database);
+        dropped
     }
 
     fn attempt(
@@ -75,6 +81,7 @@ impl Ingest {
         destination: &Destination,
         body: &[u8],
     ) -> Result<Outcome, WriteError> {
+        let _shared = self.dropping.read();
         let mut batch = self.store.batch(target.database, destination.name.as_deref())?;
         // After the batch has begun: an id that is good now is good for it, and if it is dropped from now on, the
         // commit finds that out.

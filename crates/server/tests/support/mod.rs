@@ -35,12 +35,21 @@ impl Bench {
         engine: impl FnOnce(&Store) -> Box<dyn Engine>,
         change: impl FnOnce(&mut Config, &tempfile::TempDir),
     ) -> Self {
+        Self::start_server(engine, change, |server| server)
+    }
+
+    pub fn start_server(
+        engine: impl FnOnce(&Store) -> Box<dyn Engine>,
+        change: impl FnOnce(&mut Config, &tempfile::TempDir),
+        adjust: impl FnOnce(Server) -> Server,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), Options::default()).unwrap();
         store.create_database("d", PolicySpec::new("autogen", None)).unwrap();
         let mut config = Config { data: PathBuf::from(folder.path()), ..Config::default() };
         change(&mut config, &folder);
         let server = Server::new(&config, store.clone(), engine(&store), Arc::new(|| NOW)).unwrap();
+        let server = adjust(server);
         let (stop, stopped) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {

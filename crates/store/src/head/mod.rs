@@ -191,6 +191,22 @@ impl Head {
         (kept, dropped.saturating_add(1))
     }
 
+    /// The fields that its rows have.
+    pub(crate) fn fields(&self, shapes: &Shapes) -> Vec<FieldId> {
+        let mut used: Vec<ShapeId> =
+            packed::blocks(&self.packed).map(|block| block.shape).collect();
+        if !self.tail.is_empty() {
+            used.push(self.shape);
+        }
+        used.sort_unstable();
+        used.dedup();
+        let mut fields: Vec<FieldId> =
+            used.iter().flat_map(|shape| shapes.columns(*shape)).copied().collect();
+        fields.sort_unstable();
+        fields.dedup();
+        fields
+    }
+
     /// From the earliest row to the latest.
     pub(crate) fn span(&self, shapes: &Shapes) -> TimeRange {
         match self.tail(shapes).span() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::FieldId;
 
 /// The number of a set of fields, within one table of heads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ShapeId(pub(crate) u32);
 
 impl ShapeId {

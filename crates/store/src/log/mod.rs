@@ -89,6 +89,11 @@ impl Log {
         self.older = self.older.saturating_sub(bytes);
     }
 
+    /// Whether no file that is still needed has a record.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.bytes() <= FILE_HEADER as u64
+    }
+
     /// Bytes of all files that are still needed.
     pub(crate) const fn bytes(&self) -> u64 {
         self.older + self.length

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use svcflow_agent::{Config, Options, Protection, kernel_source, start_with};
+use svcflow_agent::{Config, Options, Protection, name_sources, source_of, start_with};
 use svcflow_source::Preference;
 
 use super::serving::{Listen, Serving};
@@ -14,8 +14,13 @@ pub(crate) fn run(options: &AgentOptions) -> Result<(), CliError> {
     let config = configured(options)?;
     let listen = Listen::At(config.listen);
     let protection = Protection::load(&config)?;
-    let agent = start_with(kernel_source(config.source), Options::new(config))?;
+    let sources = name_sources(&config)?;
+    let source = source_of(&config)?;
+    let settings = Options::new(config);
+    let names = settings.names.clone();
+    let agent = start_with(source, settings)?;
     let serving = Serving::start(&agent, &listen, protection)?;
+    serving.watch(sources, names);
     say_what_is_seen(&agent.shared().snapshot());
     output::say(&format!("listening on {}", serving.url()));
     serving.wait(options.duration)?;
@@ -26,6 +31,7 @@ pub(crate) fn run(options: &AgentOptions) -> Result<(), CliError> {
 
 pub(crate) fn check(file: &Path) -> Result<(), CliError> {
     let config = Config::load(file)?;
+    name_sources(&config)?;
     let text = format!(
         "{} is fine: node {}, source {}, a look every {:?}, listening on {}\n",
         file.display(),
@@ -61,6 +67,10 @@ fn configured(options: &AgentOptions) -> Result<Config, CliError> {
         config.node.clone_from(node);
     }
     config.state_dir = options.state_dir.clone().or(config.state_dir);
+    config.netplugin = options.netplugin.clone().or(config.netplugin);
+    config.names = options.names.clone().or(config.names);
+    config.netmaster = options.netmaster.clone().or(config.netmaster);
+    config.docker = options.docker.clone().or(config.docker);
     config.enable_conntrack_accounting |= options.enable_conntrack_accounting;
     config.insecure |= options.insecure;
     config.validate()?;

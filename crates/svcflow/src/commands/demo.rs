@@ -1,6 +1,9 @@
 //! `svcflow demo`: a small container network, an agent in its node, and a view of who talks to whom.
 
+mod names;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,13 +11,17 @@ use serde_json::json;
 use svcflow_agent::{
     AgentHandle, BoxError, Config, Options, Protection, kernel_source, start_with,
 };
-use svcflow_lab::{Lab, Lifetime, Plan, Target, Topology, Transfer};
-use svcflow_model::{EdgeRow, Losses, Protocol};
+use svcflow_lab::{Lab, Lifetime, Plan, Target, Topology, Transfer, v6_of};
+use svcflow_model::{EdgeRow, Losses, Protocol, Relation};
+use svcflow_server::default_data;
 use svcflow_source::TrafficSource;
+use svcflow_topology::Names;
 
+use super::history::History;
 use super::serving::{Listen, Serving};
 use crate::args::{AgentArgs, DemoOptions, EdgesArgs, SortBy};
 use crate::exit::CliError;
+use crate::settings::ServerFile;
 use crate::{output, top};
 
 /// The demo looks often, so that a newcomer needn't wait.
@@ -23,38 +30,71 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const NO_LOOKS: Duration = Duration::from_secs(3_600);
 
 pub(crate) fn run(options: &DemoOptions) -> Result<(), CliError> {
-    // First, while there is one thread: a process with several can't enter a user namespace.
+    // Asked before the namespace, where everybody is root.
+    let data = options.data.clone().unwrap_or_else(|| default_data().join("demo"));
+    // Early, while there is one thread: a process with several can't enter a user namespace.
     svcflow_lab::enter()?;
-    let lab = Arc::new(Lab::build(Topology::demo())?);
-    if options.once { once(&lab, options) } else { live(&lab, options) }
+    let topology = Topology::demo();
+    let topology = if options.clients { topology.with_second_node() } else { topology };
+    let lab = Arc::new(Lab::build(topology)?);
+    if options.once { once(&lab, options) } else { live(&lab, options, data) }
 }
 
-fn live(lab: &Arc<Lab>, options: &DemoOptions) -> Result<(), CliError> {
-    let agent = agent(lab, options, INTERVAL)?;
+fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliError> {
+    let agents = agents(lab, options, INTERVAL)?;
+    let agent = agents.first().ok_or(CliError::EmptyLab)?;
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
     let listen = options.listen.map_or(Listen::From(usual), Listen::At);
-    let serving = Serving::start(&agent, &listen, Protection::default())?;
+    // The other nodes' agents first: the history asks them, too.
+    let mut others = Vec::new();
+    for other in agents.iter().skip(1) {
+        let any = Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let serving = Serving::start(other, &any, Protection::default())?;
+        output::say(&format!("serving {} at {}", other.shared().snapshot().node, serving.url()));
+        others.push(serving);
+    }
+    let asked = others.iter().map(Serving::url).collect();
+    let mut history = History::start(kept_in(data, asked), &listen, Some(agent.shared()))?;
     super::agent::say_what_is_seen(&agent.shared().snapshot());
-    output::say(&format!("serving {} (try {0}/api/v1/edges, {0}/metrics)", serving.url()));
+    output::say(&format!("serving {} (try {0}/api/v1/edges, {0}/services)", history.url()));
+    output::say(&format!(
+        "history: svcflow query --url {} --db telegraf \"SELECT last(BytesIn) FROM httpjson_svcstats GROUP BY ServiceIP\"",
+        history.url()
+    ));
     let traffic = lab.background()?;
     let until = options.duration.map(|duration| Instant::now() + duration);
-    let source = AgentArgs { agent: serving.url() };
+    let source = AgentArgs { agent: history.url() };
     let seen = if output::is_terminal() && !options.json {
         top::run(&source, until)
     } else {
-        watch(source, options, &serving, until)
+        watch(source, options, &mut history, until)
     };
     drop(traffic);
-    drop(serving);
-    agent.shutdown();
-    seen
+    let finished = history.finish();
+    drop(others);
+    agents.into_iter().for_each(AgentHandle::shutdown);
+    seen.and(finished)
+}
+
+/// What the demo's server is: it asks the demo's agents as often as those look.
+fn kept_in(data: PathBuf, agents: Vec<String>) -> ServerFile {
+    ServerFile {
+        server: svcflow_server::Config { data, ..Default::default() },
+        collector: Some(svcflow_collector::config::Config {
+            interval: INTERVAL,
+            timeout: INTERVAL,
+            agents,
+            ..Default::default()
+        }),
+        agent: None,
+    }
 }
 
 /// A table (or a line of JSON) an interval, for those without a terminal.
 fn watch(
     agent: AgentArgs,
     options: &DemoOptions,
-    serving: &Serving,
+    history: &mut History,
     until: Option<Instant>,
 ) -> Result<(), CliError> {
     let edges = EdgesArgs {
@@ -70,7 +110,7 @@ fn watch(
     std::thread::scope(|scope| {
         let printing = scope.spawn(|| super::edges::until(&edges, until));
         if until.is_none() {
-            serving.wait(None)?;
+            history.wait(None)?;
             return Ok(());
         }
         printing.join().unwrap_or(Ok(()))
@@ -79,23 +119,28 @@ fn watch(
 
 /// Exactly known traffic, compared edge by edge with the independent packet count.
 fn once(lab: &Arc<Lab>, options: &DemoOptions) -> Result<(), CliError> {
-    let agent = agent(lab, options, NO_LOOKS)?;
+    let agents = agents(lab, options, NO_LOOKS)?;
     let outcome = lab.run(&known_traffic(lab.topology()))?;
-    let snapshot = agent.look_now();
-    let samples = snapshot.edges.iter().map(|view| &view.sample);
-    let mut edges: Vec<EdgeRow> = samples
-        .filter(|sample| !sample.counters.is_zero())
-        .map(|sample| EdgeRow::of(&snapshot.node, sample))
-        .collect();
+    let (mut edges, mut losses) = (Vec::new(), Losses::default());
+    for agent in agents {
+        let snapshot = agent.look_now();
+        // The other node's clients are counted there; here it is the providers' side of the same.
+        let own = snapshot.edges.iter().filter(|view| view.relation != Relation::ProviderNode);
+        let moved = own.map(|view| &view.sample).filter(|sample| !sample.counters.is_zero());
+        edges.extend(moved.map(|sample| EdgeRow::of(&snapshot.node, sample)));
+        for (kind, loss) in snapshot.losses.iter() {
+            losses.record(kind, loss.count, loss.bytes, loss.last);
+        }
+        agent.shutdown();
+    }
     let mut expected = outcome.expected;
     edges.sort();
     expected.sort();
-    agent.shutdown();
     let exact = edges == expected && !expected.is_empty();
     output::print(&if options.json {
-        format!("{}\n", json!({ "edges": edges, "expected": expected, "losses": snapshot.losses }))
+        format!("{}\n", json!({ "edges": edges, "expected": expected, "losses": losses }))
     } else {
-        verdict(&edges, &expected, &snapshot.losses)
+        verdict(&edges, &expected, &losses)
     })?;
     if exact { Ok(()) } else { Err(CliError::Inexact { wrong: wrong(&edges, &expected) }) }
 }
@@ -119,8 +164,7 @@ fn wrong(edges: &[EdgeRow], expected: &[EdgeRow]) -> usize {
 fn known_traffic(topology: &Topology) -> Plan {
     let mut transfers = Vec::new();
     for (index, client) in (1_u64..).zip(&topology.clients) {
-        let [.., last] = client.address.octets();
-        let v6 = IpAddr::from([0xfd11, 1, 1, 0, 0, 0, 0, u16::from(last)]);
+        let v6 = IpAddr::from(v6_of(client.address));
         let service = || Target::Service(client.service.clone());
         for (address, protocol) in [
             (client.address.into(), Protocol::TCP),
@@ -152,12 +196,25 @@ fn known(client: IpAddr, target: Target, protocol: Protocol, index: u64) -> Tran
     }
 }
 
-fn agent(
+/// An agent in each node.
+fn agents(
     lab: &Arc<Lab>,
     options: &DemoOptions,
     interval: Duration,
+) -> Result<Vec<AgentHandle>, CliError> {
+    let names = Names::default();
+    names::publish(lab.topology(), &names);
+    (0..lab.nodes().len()).map(|index| agent(lab, index, options, interval, &names)).collect()
+}
+
+fn agent(
+    lab: &Arc<Lab>,
+    index: usize,
+    options: &DemoOptions,
+    interval: Duration,
+    names: &Names,
 ) -> Result<AgentHandle, CliError> {
-    let node = lab.nodes().first().ok_or(CliError::EmptyLab)?;
+    let node = lab.nodes().get(index).ok_or(CliError::EmptyLab)?;
     let config = Config {
         node: node.name.clone(),
         interval,
@@ -168,9 +225,9 @@ fn agent(
     };
     let (lab, mut open) = (Arc::clone(lab), kernel_source(options.source));
     let opener = move || -> Result<Box<dyn TrafficSource>, BoxError> {
-        let node = lab.nodes().first().ok_or("the lab has no node")?;
+        let node = lab.nodes().get(index).ok_or("the lab has no such node")?;
         node.namespace().enter_current_thread()?;
         open()
     };
-    Ok(start_with(opener, Options::new(config))?)
+    Ok(start_with(opener, Options { names: names.clone(), ..Options::new(config) })?)
 }

@@ -28,10 +28,8 @@ pub(crate) fn run(options: &QueryOptions) -> Result<(), CliError> {
     if options.json || options.csv {
         return Ok(output::print(&text)?);
     }
-    let results = Results::read(&text).map_err(|source| CliError::AnswerUnreadable {
-        url: options.url.clone(),
-        source,
-    })?;
+    let results = Results::read(&text)
+        .map_err(|source| CliError::AnswerUnreadable { url: options.url.clone(), source })?;
     output::print(&answer::tables(&results, output::colour()))?;
     match results.error() {
         Some(message) => Err(CliError::Query { message: message.to_owned() }),

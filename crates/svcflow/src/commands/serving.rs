@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use svcflow_agent::{AgentHandle, Protection, bind, router, serve};
+use svcflow_topology::Names;
+use svcflow_topology::sources::{Hub, Source, system_now};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -22,7 +24,7 @@ pub(crate) struct Serving {
     scheme: &'static str,
     // Before the runtime: serving ends, then its threads do.
     _stop: oneshot::Sender<()>,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 /// Where to listen.
@@ -52,7 +54,15 @@ impl Serving {
                 tracing::error!("{error}");
             }
         });
-        Ok(Self { address, scheme, _stop: stop, _runtime: runtime })
+        Ok(Self { address, scheme, _stop: stop, runtime })
+    }
+
+    /// Watches these sources of names for as long as it serves.
+    pub(crate) fn watch(&self, sources: Vec<Box<dyn Source>>, names: Names) {
+        if !sources.is_empty() {
+            // The history stays in the agent's memory: it is the server that stores it.
+            self.runtime.spawn(Hub::new(sources, names, system_now()).run(drop));
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -61,7 +71,7 @@ impl Serving {
 
     /// Waits for an interrupt, a termination, or the end of `duration`.
     pub(crate) fn wait(&self, duration: Option<Duration>) -> Result<(), CliError> {
-        self._runtime.block_on(async {
+        self.runtime.block_on(async {
             match duration {
                 Some(duration) => tokio::time::timeout(duration, signal()).await.unwrap_or(Ok(())),
                 None => signal().await,
@@ -82,12 +92,17 @@ pub(crate) fn interrupt_flag() -> Result<(Arc<AtomicBool>, Runtime), CliError> {
     Ok((flag, runtime))
 }
 
-fn runtime() -> Result<Runtime, CliError> {
+/// A thread for each core: connections, not computation.
+pub(crate) fn server_runtime() -> Result<Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Start)
+}
+
+pub(crate) fn runtime() -> Result<Runtime, CliError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build().map_err(CliError::Start)
 }
 
-async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
+pub(crate) async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
     let (mut address, tries) = match listen {
         Listen::At(address) => (*address, 1),
         Listen::From(address) => (*address, PORTS_TRIED),
@@ -104,7 +119,7 @@ async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
         .map_or_else(|| CliError::Start(std::io::ErrorKind::AddrInUse.into()), CliError::from))
 }
 
-fn signal() -> impl Future<Output = Result<(), CliError>> {
+pub(crate) fn signal() -> impl Future<Output = Result<(), CliError>> {
     use tokio::signal::unix::{SignalKind, signal};
     async {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Start)?;

@@ -7,6 +7,7 @@
 mod convert;
 mod swarm;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::errors::Error as EngineError;
@@ -81,7 +82,7 @@ impl Engine {
         let docker = Docker::connect_with_unix(&self.socket, PATIENCE_SECONDS, API_DEFAULT_VERSION)
             .map_err(failed)?;
         let docker = docker.negotiate_version().await.map_err(failed)?;
-        Ok(Connected { docker, engine: self.clone() })
+        Ok(Connected { docker, engine: self.clone(), inspected: HashMap::new() })
     }
 
     fn failed(&self, operation: &'static str, source: EngineError) -> Error {
@@ -90,7 +91,7 @@ impl Engine {
 
     /// Watches until something fails.
     async fn run(&self, teller: &Teller) -> Result<(), Error> {
-        let engine = self.connect().await?;
+        let mut engine = self.connect().await?;
         let mut events = engine.events(teller.now());
         let mut relist = Instant::now();
         loop {
@@ -140,6 +141,9 @@ impl Source for Engine {
 struct Connected {
     docker: Docker,
     engine: Engine,
+    /// Containers as they were last inspected. While events flow, what a listing says of them is enough to
+    /// see that nothing changed, so that a listing needn't inspect them all.
+    inspected: HashMap<String, Owner>,
 }
 
 impl Connected {
@@ -157,18 +161,28 @@ impl Connected {
     }
 
     /// Everything there is.
-    async fn list(&self) -> Result<Facts, Error> {
+    async fn list(&mut self) -> Result<Facts, Error> {
         let mut facts = Facts::default();
         let running = self.docker.list_containers(None).await;
         let running = running.map_err(self.failed("listing containers"))?;
-        let ids = running.into_iter().filter_map(|container| container.id);
-        let mut owners = futures_util::stream::iter(ids)
-            .map(|id| async move { self.container(&id).await })
+        let mut unknown = Vec::new();
+        for line in running {
+            let Some(id) = line.id.clone() else { continue };
+            match self.inspected.get(&id).filter(|known| convert::is_still(&line, known)) {
+                Some(known) => facts.owners.push(known.clone()),
+                None => unknown.push(id),
+            }
+        }
+        let this = &*self;
+        let mut owners = futures_util::stream::iter(unknown)
+            .map(|id| async move { this.container(&id).await })
             .buffer_unordered(QUESTIONS_MAX);
         while let Some(owner) = owners.next().await {
             facts.owners.extend(owner?);
         }
         drop(owners);
+        let known = facts.owners.iter().map(|owner| (owner.identity.clone(), owner.clone()));
+        self.inspected = known.collect();
         swarm::add(self, &mut facts).await?;
         Ok(facts)
     }
@@ -184,7 +198,7 @@ impl Connected {
     }
 
     /// Takes an event; gives whether only a listing tells what it changed.
-    async fn take(&self, event: EventMessage, teller: &Teller) -> Result<bool, Error> {
+    async fn take(&mut self, event: EventMessage, teller: &Teller) -> Result<bool, Error> {
         let at = event.time_nano.map_or_else(|| teller.now(), Timestamp);
         let action = event.action.unwrap_or_default();
         let actor = event.actor.unwrap_or_default();
@@ -199,6 +213,7 @@ impl Connected {
             _ => return Ok(true),
         };
         let Some(id) = container else { return Ok(true) };
+        self.inspected.remove(&id);
         match action.as_str() {
             "start" | "rename" | "update" | "connect" | "disconnect" => {
                 // `None`: it has left its last network, or runs no more.

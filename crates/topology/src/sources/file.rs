@@ -17,15 +17,14 @@
 //! node = "node-1"
 //! ```
 
-mod faults;
 mod walk;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use faults::{Fault, Faults};
-
 use super::{Source, Teller, Watching, chain};
+use svcflow_settings::Faults;
+
 use crate::{Facts, Update};
 
 /// How often the file is read. Reading beats being notified: it sees files that were replaced, linked
@@ -65,8 +64,8 @@ pub fn load(path: &Path) -> Result<Facts, Error> {
 /// # Errors
 /// Where it has faults: all of them, each with its line.
 pub fn parse(text: &str, path: Option<&Path>) -> Result<Facts, Error> {
-    walk::read(text)
-        .map_err(|faults| Error::Faulty(Faults { file: path.map(Path::to_owned), faults }))
+    let (facts, faults) = walk::read(text);
+    Faults::or(facts, faults, path).map_err(Error::Faulty)
 }
 
 /// The file as a source, called `static`.

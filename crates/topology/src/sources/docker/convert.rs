@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use bollard::models::{ContainerInspectResponse, EndpointSettings, NetworkInspect};
+use bollard::models::{
+    ContainerInspectResponse, ContainerSummary, EndpointSettings, NetworkInspect,
+};
 use svcflow_model::{Cidr, Timestamp};
 
 use crate::{Labels, Owner, OwnerKind};
@@ -25,6 +27,14 @@ pub(super) fn container(container: ContainerInspectResponse) -> Option<Owner> {
         node: None,
         since: state.started_at.as_deref().and_then(timestamp),
     })
+}
+
+/// Whether a line of the list says nothing new of what is known from an inspection.
+pub(super) fn is_still(line: &ContainerSummary, known: &Owner) -> bool {
+    let networks = line.network_settings.as_ref().and_then(|settings| settings.networks.clone());
+    let names = line.names.iter().flatten().map(|name| name.trim_start_matches('/'));
+    names.into_iter().any(|name| name == known.name)
+        && container_addresses(networks.unwrap_or_default()) == known.addresses
 }
 
 /// In the networks' order by name, IPv4 first.

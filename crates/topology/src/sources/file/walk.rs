@@ -6,148 +6,109 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use svcflow_settings::{DeValue, Fault, Parsed, Spanned, Walk, text};
 
-use super::Fault;
 use crate::{Facts, Labels, Owner, OwnerKind, Service};
 
 const SERVICE_KEYS: &str = "name, tenant, addresses, ports, selectors, providers, labels";
 const OWNER_KEYS: &str = "name, addresses, labels, node";
 
-type Parsed<T> = Result<T, String>;
-
-pub(super) fn read(text: &str) -> Result<Facts, Vec<Fault>> {
-    let mut walk = Walk { text, facts: Facts::default(), faults: Vec::new() };
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        walk.fault(error.span().map(|span| span.start), error.message().to_owned());
-    }
-    for (key, value) in document.get_ref() {
-        walk.top(key, value);
-    }
-    walk.twice();
-    walk.faults.sort_by_key(|fault| fault.line);
-    if walk.faults.is_empty() { Ok(walk.facts) } else { Err(walk.faults) }
+/// What a file says, and everything that is wrong with it.
+pub(super) fn read(text: &str) -> (Facts, Vec<Fault>) {
+    let mut facts = Facts::default();
+    let mut faults = Walk::document(text, |walk, name, value| match name {
+        "service" => each(value, name, |table| facts.services.extend(service(walk, table))),
+        "owner" => each(value, name, |table| facts.owners.extend(owner(walk, table))),
+        _ => Err("unknown key; there are [[service]] and [[owner]]".to_owned()),
+    });
+    faults.extend(twice(&facts));
+    (facts, faults)
 }
 
-struct Walk<'t> {
-    text: &'t str,
-    facts: Facts,
-    faults: Vec<Fault>,
+fn each(value: &DeValue<'_>, name: &str, read: impl FnMut(&Spanned<DeValue<'_>>)) -> Parsed<()> {
+    let array = value.as_array().ok_or_else(|| format!("write [[{name}]]"))?;
+    array.iter().for_each(read);
+    Ok(())
 }
 
-impl Walk<'_> {
-    fn fault(&mut self, at: Option<usize>, message: String) {
-        let before = at.and_then(|at| self.text.as_bytes().get(..at));
-        let line = before.map(|before| before.iter().filter(|byte| **byte == b'\n').count() + 1);
-        self.faults.push(Fault { line, message });
+/// Sets each key of a table; gives whether there was no fault.
+fn table(
+    walk: &mut Walk<'_>,
+    table: &Spanned<DeValue<'_>>,
+    required: &[&str],
+    mut set: impl FnMut(&str, &DeValue<'_>) -> Parsed<()>,
+) -> bool {
+    let start = table.span().start;
+    let Some(keys) = table.get_ref().as_table() else {
+        walk.fault(Some(start), "expected a table".to_owned());
+        return false;
+    };
+    let mut fine = true;
+    walk.table(keys, |_, name, value| {
+        let result = set(name, value);
+        fine &= result.is_ok();
+        result
+    });
+    for name in required.iter().filter(|name| !keys.contains_key(**name)) {
+        walk.fault(Some(start), format!("`{name}` is missing"));
+        fine = false;
     }
-
-    fn top(&mut self, key: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) {
-        let name: &str = key.get_ref();
-        let read: fn(&mut Self, &Spanned<DeValue<'_>>) = match name {
-            "service" => Self::service,
-            "owner" => Self::owner,
-            _ => {
-                let message = format!("`{name}`: unknown key; there are [[service]] and [[owner]]");
-                return self.fault(Some(key.span().start), message);
-            }
-        };
-        match value.get_ref().as_array() {
-            Some(array) => array.iter().for_each(|each| read(self, each)),
-            None => {
-                self.fault(Some(key.span().start), format!("`{name}`: write [[{name}]]"));
-            }
-        }
-    }
-
-    /// Sets each key of a table; gives whether there was no fault.
-    fn each(
-        &mut self,
-        table: &Spanned<DeValue<'_>>,
-        required: &[&str],
-        mut set: impl FnMut(&str, &DeValue<'_>) -> Parsed<()>,
-    ) -> bool {
-        let before = self.faults.len();
-        let start = table.span().start;
-        let Some(keys) = table.get_ref().as_table() else {
-            self.fault(Some(start), "expected a table".to_owned());
-            return false;
-        };
-        for (key, value) in keys {
-            let name: &str = key.get_ref();
-            if let Err(remedy) = set(name, value.get_ref()) {
-                self.fault(Some(key.span().start), format!("`{name}`: {remedy}"));
-            }
-        }
-        for name in required.iter().filter(|name| !keys.contains_key(**name)) {
-            self.fault(Some(start), format!("`{name}` is missing"));
-        }
-        self.faults.len() == before
-    }
-
-    fn service(&mut self, table: &Spanned<DeValue<'_>>) {
-        let mut it = Service::default();
-        let fine = self.each(table, &["name", "addresses"], |name, value| {
-            match name {
-                "name" => it.name = named(value)?,
-                "tenant" => it.tenant = text(value)?.to_owned(),
-                "addresses" => it.addresses = some(list(value, "[\"100.1.1.3\"]", address)?)?,
-                "ports" => it.ports = list(value, "[\"8080:80:TCP\"]", parsed)?,
-                "selectors" => it.selectors = labels(value)?,
-                "providers" => it.providers = Some(list(value, "[\"10.1.1.1\"]", address)?),
-                "labels" => it.labels = labels(value)?,
-                _ => return Err(format!("unknown key; a service has {SERVICE_KEYS}")),
-            }
-            Ok(())
-        });
-        if fine {
-            it.identity = it.full_name();
-            self.facts.services.push(it);
-        }
-    }
-
-    fn owner(&mut self, table: &Spanned<DeValue<'_>>) {
-        let mut it = Owner {
-            identity: String::new(),
-            name: String::new(),
-            kind: OwnerKind::Named,
-            addresses: Vec::new(),
-            labels: Labels::default(),
-            node: None,
-            since: None,
-        };
-        let fine = self.each(table, &["name", "addresses"], |name, value| {
-            match name {
-                "name" => it.name = named(value)?,
-                "addresses" => it.addresses = some(list(value, "[\"10.1.1.0/24\"]", parsed)?)?,
-                "labels" => it.labels = labels(value)?,
-                "node" => it.node = Some(text(value)?.to_owned()),
-                _ => return Err(format!("unknown key; an owner has {OWNER_KEYS}")),
-            }
-            Ok(())
-        });
-        if fine {
-            it.identity.clone_from(&it.name);
-            self.facts.owners.push(it);
-        }
-    }
-
-    /// Names are identities here, so each may stand once.
-    fn twice(&mut self) {
-        let owners = self.facts.owners.iter().map(|it| ("owner", it.identity.clone()));
-        let services = self.facts.services.iter().map(|it| ("service", it.identity.clone()));
-        let mut seen = BTreeSet::new();
-        let all: Vec<_> = owners.chain(services).filter(|it| !seen.insert(it.clone())).collect();
-        for (what, name) in all {
-            self.fault(None, format!("{what} `{name}` stands there twice: give each its own name"));
-        }
-    }
+    fine
 }
 
-fn text<'v>(value: &'v DeValue<'_>) -> Parsed<&'v str> {
-    value.as_str().ok_or_else(|| "expected text in quotes".to_owned())
+fn service(walk: &mut Walk<'_>, from: &Spanned<DeValue<'_>>) -> Option<Service> {
+    let mut it = Service::default();
+    let fine = table(walk, from, &["name", "addresses"], |name, value| {
+        match name {
+            "name" => it.name = named(value)?,
+            "tenant" => it.tenant = text(value)?.to_owned(),
+            "addresses" => it.addresses = some(list(value, "[\"100.1.1.3\"]", address)?)?,
+            "ports" => it.ports = list(value, "[\"8080:80:TCP\"]", parsed)?,
+            "selectors" => it.selectors = labels(value)?,
+            "providers" => it.providers = Some(list(value, "[\"10.1.1.1\"]", address)?),
+            "labels" => it.labels = labels(value)?,
+            _ => return Err(format!("unknown key; a service has {SERVICE_KEYS}")),
+        }
+        Ok(())
+    });
+    it.identity = it.full_name();
+    fine.then_some(it)
+}
+
+fn owner(walk: &mut Walk<'_>, from: &Spanned<DeValue<'_>>) -> Option<Owner> {
+    let mut it = Owner {
+        identity: String::new(),
+        name: String::new(),
+        kind: OwnerKind::Named,
+        addresses: Vec::new(),
+        labels: Labels::default(),
+        node: None,
+        since: None,
+    };
+    let fine = table(walk, from, &["name", "addresses"], |name, value| {
+        match name {
+            "name" => it.name = named(value)?,
+            "addresses" => it.addresses = some(list(value, "[\"10.1.1.0/24\"]", parsed)?)?,
+            "labels" => it.labels = labels(value)?,
+            "node" => it.node = Some(text(value)?.to_owned()),
+            _ => return Err(format!("unknown key; an owner has {OWNER_KEYS}")),
+        }
+        Ok(())
+    });
+    it.identity.clone_from(&it.name);
+    fine.then_some(it)
+}
+
+/// Names are identities here, so each may stand once.
+fn twice(facts: &Facts) -> Vec<Fault> {
+    let owners = facts.owners.iter().map(|it| ("owner", &it.identity));
+    let services = facts.services.iter().map(|it| ("service", &it.identity));
+    let mut seen = BTreeSet::new();
+    let again = owners.chain(services).filter(|it| !seen.insert(*it));
+    let said = again.map(|(what, name)| {
+        Fault::of_all(format!("{what} `{name}` stands there twice: give each its own name"))
+    });
+    said.collect()
 }
 
 fn named(value: &DeValue<'_>) -> Parsed<String> {

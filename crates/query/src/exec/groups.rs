@@ -1,0 +1,218 @@
+//! The groups of an answer: series whose tags that are grouped by are alike.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use svcflow_store::{RoaringBitmap, SeriesId};
+
+use super::tables::StoredTable;
+
+/// Series of one group, in one of the places where the query reads a measurement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Members {
+    /// The place.
+    pub(crate) leaf: usize,
+    /// Which of [`Groups::series`] of that place.
+    pub(crate) range: Range<usize>,
+}
+
+/// A group: rows of one measurement whose tags that are grouped by are alike.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    first: Members,
+    /// Those of other places; mostly there are none.
+    more: Vec<Members>,
+}
+
+impl Group {
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Members> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
+    /// The same with only some of its series.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        Self { first: Members { leaf: self.first.leaf, range }, more: Vec::new() }
+    }
+}
+
+/// All groups, sorted by measurement and tags.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    pub(crate) groups: Vec<Group>,
+    /// By place: the series, those of a group together, ascending by id.
+    pub(crate) series: Vec<Vec<u32>>,
+}
+
+/// One place where the query reads a measurement.
+pub(crate) struct Place<'a> {
+    pub(crate) table: &'a StoredTable,
+    pub(crate) series: &'a RoaringBitmap,
+    /// How many groups at most (0 is all), and how many are left out first.
+    pub(crate) limit: u64,
+    pub(crate) offset: u64,
+}
+
+/// Groups the series of all places by these tags, which are sorted.
+pub(crate) fn group(places: &[Place<'_>], by: &[Arc<str>]) -> Groups {
+    let mut all = Groups::default();
+    let mut found: Vec<(usize, Vec<Range<usize>>)> = Vec::new();
+    for (leaf, place) in places.iter().enumerate() {
+        let (series, ranges) = group_place(place, by);
+        found.push((leaf, paged(place, by, &series, ranges)));
+        all.series.push(series);
+    }
+    found.retain(|(_, ranges)| !ranges.is_empty());
+    let of = |leaf: usize, range: &Range<usize>| Members { leaf, range: range.clone() };
+    match found.as_slice() {
+        [(leaf, ranges)] => {
+            let group = |range| Group { first: of(*leaf, range), more: Vec::new() };
+            all.groups = ranges.iter().map(group).collect();
+        }
+        several => {
+            // By measurement and tags, since the places don't share numbers for these.
+            let mut groups: BTreeMap<(Arc<str>, Vec<String>), Vec<Members>> = BTreeMap::new();
+            for (leaf, ranges) in several {
+                let Some(place) = places.get(*leaf) else { continue };
+                let series = all.series.get(*leaf);
+                for range in ranges {
+                    let one = series.and_then(|series| series.get(range.start));
+                    let tags = one.map(|one| tags_of(place.table, *one, by)).unwrap_or_default();
+                    let key = (Arc::clone(&place.table.table.name), tags);
+                    groups.entry(key).or_default().push(of(*leaf, range));
+                }
+            }
+            all.groups = groups
+                .into_values()
+                .filter_map(|mut members| {
+                    let more = members.split_off(1.min(members.len()));
+                    members.pop().map(|first| Group { first, more })
+                })
+                .collect();
+        }
+    }
+    all
+}
+
+/// The values of a series' tags.
+pub(crate) fn tags_of(table: &StoredTable, series: u32, keys: &[Arc<str>]) -> Vec<String> {
+    each_tag(table, series, keys, str::to_owned)
+}
+
+/// Makes something of the value of each of a series' tags; absent ones are empty.
+pub(crate) fn each_tag<T>(
+    table: &StoredTable,
+    series: u32,
+    keys: &[Arc<str>],
+    make: impl Fn(&str) -> T,
+) -> Vec<T> {
+    let mut tags = table.measurement.tags(SeriesId::new(series)).peekable();
+    let value = |key: &Arc<str>| {
+        while tags.next_if(|(known, _)| *known < &**key).is_some() {}
+        make(tags.next_if(|(known, _)| *known == &**key).map_or("", |(_, value)| value))
+    };
+    keys.iter().map(value).collect()
+}
+
+/// The groups that `SLIMIT` and `SOFFSET` leave, of which an offset without a limit leaves none (InfluxDB's
+/// `LimitTagSets`).
+fn paged(
+    place: &Place<'_>,
+    by: &[Arc<str>],
+    series: &[u32],
+    mut ranges: Vec<Range<usize>>,
+) -> Vec<Range<usize>> {
+    if place.limit == 0 && place.offset == 0 {
+        return ranges;
+    }
+    let number = |it: u64| usize::try_from(it).unwrap_or(usize::MAX);
+    ranges.sort_by_cached_key(|range| {
+        series.get(range.start).map(|one| index_key(place.table, *one, by))
+    });
+    let mut kept: Vec<Range<usize>> =
+        ranges.into_iter().skip(number(place.offset)).take(number(place.limit)).collect();
+    kept.sort_by_key(|range| range.start);
+    kept
+}
+
+/// What InfluxDB's index sorts groups by: the keys of the tags that are there, and then their values.
+fn index_key(table: &StoredTable, series: u32, by: &[Arc<str>]) -> String {
+    let tags = table.measurement.tags(SeriesId::new(series));
+    let (keys, values): (Vec<&str>, Vec<&str>) =
+        tags.filter(|(key, _)| by.iter().any(|it| &**it == *key)).unzip();
+    keys.into_iter().chain(values).collect::<Vec<_>>().join("|")
+}
+
+/// The series of a place, those of a group together, and where the groups are; sorted by tags.
+fn group_place(place: &Place<'_>, by: &[Arc<str>]) -> (Vec<u32>, Vec<Range<usize>>) {
+    let ids: Vec<u32> = place.series.iter().collect();
+    if ids.is_empty() {
+        return (ids, Vec::new());
+    }
+    if by.is_empty() {
+        let all = 0..ids.len();
+        return (ids, vec![all]);
+    }
+    let keys = ranks(place, &ids, by);
+    let mut order: Vec<(Rank, u32)> = keys.into_iter().zip(ids).collect();
+    order.sort_unstable();
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut before: Option<&Rank> = None;
+    for (at, (rank, _)) in order.iter().enumerate() {
+        match ranges.last_mut() {
+            Some(range) if before == Some(rank) => range.end = at + 1,
+            _ => ranges.push(at..at + 1),
+        }
+        before = Some(rank);
+    }
+    (order.into_iter().map(|(_, id)| id).collect(), ranges)
+}
+
+/// Where series stand by their tags, in the order of these. Numbers where they fit, since these compare
+/// faster than texts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Packed(u128),
+    Texts(Vec<String>),
+}
+
+fn ranks(place: &Place<'_>, ids: &[u32], by: &[Arc<str>]) -> Vec<Rank> {
+    let measurement = &place.table.measurement;
+    let texts = || -> Vec<Rank> {
+        ids.iter().map(|id| Rank::Texts(tags_of(place.table, *id, by))).collect()
+    };
+    // Numbering the values of a tag looks at all of them, which doesn't pay for a few series.
+    if ids.len() < 64
+        && ids.len() * 8 < usize::try_from(measurement.series_all().len()).unwrap_or(0)
+    {
+        return texts();
+    }
+    let (Some(least), Some(most)) = (ids.first(), ids.last()) else { return Vec::new() };
+    let mut place_of = vec![u32::MAX; (most - least) as usize + 1];
+    for (at, id) in (0_u32..).zip(ids) {
+        if let Some(place) = place_of.get_mut((id - least) as usize) {
+            *place = at;
+        }
+    }
+    let mut packed = vec![0_u128; ids.len()];
+    let mut bits = 0;
+    for key in by {
+        let values: Vec<&RoaringBitmap> =
+            measurement.tag_values(key).map(|(_, those)| those).collect();
+        let width = u128::BITS - (values.len() as u128).leading_zeros();
+        bits += width;
+        if bits > u128::BITS {
+            return texts();
+        }
+        packed.iter_mut().for_each(|rank| *rank <<= width);
+        for (number, those) in (1_u128..).zip(values) {
+            for id in those.range(*least..=*most) {
+                let place = place_of.get((id - least) as usize).copied().unwrap_or(u32::MAX);
+                if let Some(rank) = packed.get_mut(place as usize) {
+                    *rank |= number;
+                }
+            }
+        }
+    }
+    packed.into_iter().map(Rank::Packed).collect()
+}

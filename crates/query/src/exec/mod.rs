@@ -1,0 +1,26 @@
+//! Plans run over the store.
+
+mod budget;
+mod calls;
+mod earliest;
+mod filter;
+mod gathering;
+mod groups;
+mod join;
+mod lanes;
+mod merge;
+mod node;
+mod outputs;
+mod parts;
+mod raw;
+mod rows;
+mod scan;
+mod select;
+mod source;
+mod tables;
+mod types;
+
+pub(crate) use budget::Budget;
+pub(crate) use select::select;
+pub(crate) use source::escape;
+pub(crate) use tables::{policy_named, store_error};

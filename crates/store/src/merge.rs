@@ -1,0 +1,192 @@
+//! Merging: a partition's runs become fewer, and their chunks longer, which saves space and a reader's
+//! time. Rows that were deleted, changed, or whose series are gone go with it.
+//!
+//! Runs are merged only with their neighbours in age, so that later values go on winning; and only with
+//! older ones of at most twice the size of all newer ones together. So a row is written again about as
+//! often as the number of rounds can be halved. Runs with damage stay as they are.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use roaring::RoaringBitmap;
+
+use crate::block::Block;
+use crate::chunk::CHUNK_ROWS;
+use crate::chunker::Chunker;
+use crate::database::Database;
+use crate::piece::{self, Group, Piece};
+use crate::run::{Cursor, Identity, Run, Writer};
+use crate::schema::{PolicyId, Schema};
+use crate::shared::Shared;
+use crate::tables::{Partition, PolicyData};
+use crate::{Error, SeriesId, TimeRange};
+
+/// With so many runs a partition is merged even while much is written.
+const MANY: usize = 8;
+/// A chunk with so many rows is taken as it is.
+const FULL: usize = CHUNK_ROWS * 3 / 4;
+
+/// Merges runs of one partition, if there are some that are worth it. While the store is not `quiet`, it
+/// takes more to be worth it. Returns whether it did.
+pub(crate) fn merge(shared: &Shared, quiet: bool) -> Result<bool, Error> {
+    let _one = shared.merging.lock();
+    let databases: Vec<Arc<Database>> = shared.databases.read().values().map(Arc::clone).collect();
+    for database in databases {
+        let policies: Vec<(PolicyId, Arc<PolicyData>)> =
+            database.all_data().iter().map(|(id, data)| (*id, Arc::clone(data))).collect();
+        for (policy, data) in policies {
+            let schema = database.schema();
+            let tables = data.tables();
+            let mut partitions = tables.partitions.values();
+            let found = partitions.find_map(|partition| choose(&schema, partition, quiet));
+            if let Some(runs) = found {
+                replace(shared, &database, policy, &data, &runs)?;
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Runs that should become one.
+fn choose(schema: &Schema, partition: &Partition, quiet: bool) -> Option<Vec<Arc<Run>>> {
+    let mut newest_first = partition.runs.iter().rev().skip_while(|run| run.is_damaged());
+    let newest = newest_first.next()?;
+    let mut bytes = newest.bytes;
+    let mut chosen = vec![Arc::clone(newest)];
+    for run in newest_first.take_while(|run| !run.is_damaged()) {
+        if run.bytes > bytes * 2 {
+            break;
+        }
+        bytes += run.bytes;
+        chosen.push(Arc::clone(run));
+    }
+    chosen.reverse();
+    if chosen.len() >= if quiet { 2 } else { MANY } {
+        return Some(chosen);
+    }
+    // A run on its own is worth writing again, if much of it has gone.
+    let mut whole = partition.runs.iter().filter(|run| quiet && !run.is_damaged());
+    whole.find(|run| is_wasteful(schema, run)).map(|run| vec![Arc::clone(run)])
+}
+
+fn is_wasteful(schema: &Schema, run: &Run) -> bool {
+    if schema.deletes.iter().any(|delete| delete.concerns(run)) {
+        return true;
+    }
+    let gone = run.series.iter().filter(|id| !schema.index.has(SeriesId::new(*id))).count() as u64;
+    gone * 4 > run.series.len()
+}
+
+fn replace(
+    shared: &Shared,
+    database: &Database,
+    policy: PolicyId,
+    data: &PolicyData,
+    runs: &[Arc<Run>],
+) -> Result<(), Error> {
+    let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(()) };
+    // Deletions up to this number are in the schema that is looked at next.
+    let deletes = shared.order().next.deletes;
+    let schema = database.schema();
+    let identity = Identity {
+        id: shared.next_run.fetch_add(1, Ordering::Relaxed),
+        database: database.id,
+        policy,
+        partition: first.identity.partition,
+        rounds: (first.identity.rounds.0, last.identity.rounds.1),
+        deletes,
+        replaces: runs.iter().map(|run| run.identity.id).collect(),
+    };
+    let mut writer = Writer::new(&shared.folder.data(), identity);
+    let mut cursors = runs
+        .iter()
+        .map(|run| Cursor::open(Arc::clone(run), Arc::clone(&shared.damages)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut series = RoaringBitmap::new();
+    runs.iter().for_each(|run| series |= &run.series);
+    for id in series {
+        let series = SeriesId::new(id);
+        if schema.index.has(series) {
+            merge_series(&mut cursors, &schema, series, &mut writer)?;
+        }
+        if shared.pressure.is_stopping() {
+            return Ok(());
+        }
+    }
+    let merged = writer.finish()?;
+    publish(data, runs, merged.as_ref());
+    Ok(())
+}
+
+fn merge_series(
+    cursors: &mut [Cursor],
+    schema: &Schema,
+    series: SeriesId,
+    writer: &mut Writer,
+) -> Result<(), Error> {
+    let mut pieces = Vec::new();
+    for cursor in cursors {
+        piece::sealed(cursor, &schema.deletes, series, TimeRange::ALL, &mut pieces)?;
+    }
+    let mut chunker = Chunker::new(fields_of(&pieces));
+    let fields = chunker.fields().to_vec();
+    let partition = writer.partition();
+    let mut block = Block::default();
+    for group in piece::group(pieces) {
+        if let Some(chunk) = as_it_is(&group).filter(|_| chunker.is_empty()) {
+            writer.add(series, &chunk.encoded()?)?;
+            continue;
+        }
+        group.decode(TimeRange::ALL, &fields, &mut block)?;
+        chunker.add(&block, |_| partition, |_, chunk| writer.add(series, &chunk))?;
+    }
+    chunker.finish(|_, chunk| writer.add(series, &chunk))
+}
+
+fn fields_of(pieces: &[Piece]) -> Vec<crate::FieldId> {
+    let fields = pieces.iter().filter_map(|piece| match piece {
+        Piece::Sealed(entry, _) => Some(entry.fields()),
+        Piece::Head(_) => None,
+    });
+    let mut fields: Vec<_> = fields.flatten().copied().collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields
+}
+
+/// The chunk that needn't be written anew.
+fn as_it_is(group: &Group) -> Option<&crate::run::Entry> {
+    match &*group.pieces {
+        [Piece::Sealed(entry, deleted)] if deleted.is_empty() && entry.rows() >= FULL => {
+            Some(entry)
+        }
+        _ => None,
+    }
+}
+
+/// Gives readers the merged run, unless retention or a drop took one of the others meanwhile.
+fn publish(data: &PolicyData, runs: &[Arc<Run>], merged: Option<&Arc<Run>>) {
+    let Some(first) = runs.first() else { return };
+    let replaced = data.change(|tables| {
+        let Some(partition) = tables.partitions.get_mut(&first.identity.partition.first) else {
+            return false;
+        };
+        let is_source = |run: &Arc<Run>| runs.iter().any(|it| Arc::ptr_eq(it, run));
+        if partition.runs.iter().filter(|run| is_source(run)).count() != runs.len() {
+            return false;
+        }
+        partition.runs.retain(|run| !is_source(run));
+        if let Some(merged) = merged {
+            tables.add_run(Arc::clone(merged));
+        } else if partition.runs.is_empty() {
+            tables.partitions.remove(&first.identity.partition.first);
+        }
+        true
+    });
+    if replaced == Some(true) {
+        runs.iter().for_each(|run| run.discard());
+    } else if let Some(merged) = merged {
+        merged.discard();
+    }
+}

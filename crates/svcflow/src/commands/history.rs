@@ -1,0 +1,125 @@
+//! A server and the collector within it, beside the calling thread.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use svcflow_agent::{Shared, metric_families, router};
+use svcflow_query::Engine;
+use svcflow_server::{Error, Server, bind, system_clock};
+use svcflow_store::{Options, PolicySpec, Store};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::collecting::Collecting;
+use super::elsewhere;
+use super::serving::{Listen, listener, server_runtime, signal};
+use crate::exit::CliError;
+use crate::output;
+use crate::settings::ServerFile;
+
+/// How long the database that agents' samples go to keeps them, where it is made here.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// A running server.
+pub(crate) struct History {
+    pub(crate) address: SocketAddr,
+    scheme: &'static str,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<Result<(), Error>>,
+    collecting: Collecting,
+    runtime: Runtime,
+}
+
+impl History {
+    /// Starts a server. With an agent in this process its routes are served, too, and its samples collected.
+    pub(crate) fn start(
+        mut file: ServerFile,
+        listen: &Listen,
+        agent: Option<Arc<Shared>>,
+    ) -> Result<Self, CliError> {
+        let runtime = server_runtime()?;
+        let listener = runtime.block_on(bound(listen))?;
+        let address = listener.local_addr().map_err(CliError::Start)?;
+        if agent.is_some() {
+            let itself = format!("http://{address}");
+            file.collector.get_or_insert_default().agents.push(itself);
+        }
+        let store = open(&file)?;
+        let engine = Engine::new(store.clone(), file.server.limits.clone());
+        let server = Server::new(&file.server, store.clone(), Box::new(engine), system_clock())?;
+        let within = runtime.enter();
+        let collecting = Collecting::start(file.collector.as_ref(), &store, &file.server.data)?;
+        let server = with_agent(collecting.beside(server), agent);
+        let server = match file.collector.as_ref().and_then(|collector| collector.store.as_ref()) {
+            Some(remote) => server.with_data_elsewhere(elsewhere::of(remote)?),
+            None => server,
+        };
+        let scheme = server.scheme();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = runtime.spawn(server.serve(listener, async { drop(stopped.await) }));
+        drop(within);
+        Ok(Self { address, scheme, stop, served, collecting, runtime })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// Waits for an interrupt, a termination, the end of `duration`, or the server's own end.
+    pub(crate) fn wait(&mut self, duration: Option<Duration>) -> Result<(), CliError> {
+        let served = &mut self.served;
+        self.runtime.block_on(async {
+            tokio::select! {
+                signalled = signal() => signalled,
+                () = tokio::time::sleep(duration.unwrap_or(Duration::MAX)) => Ok(()),
+                ended = served => ended.unwrap_or(Ok(())).map_err(CliError::Server),
+            }
+        })
+    }
+
+    /// Finishes writes under way, and ends.
+    pub(crate) fn finish(self) -> Result<(), CliError> {
+        let Self { stop, served, collecting, runtime, .. } = self;
+        let _ = stop.send(());
+        runtime.block_on(async {
+            collecting.shutdown().await;
+            if served.is_finished() {
+                return Ok(());
+            }
+            served.await.unwrap_or(Ok(())).map_err(CliError::Server)
+        })
+    }
+}
+
+async fn bound(listen: &Listen) -> Result<TcpListener, CliError> {
+    match listen {
+        Listen::At(address) => Ok(bind(*address).await?),
+        from @ Listen::From(_) => listener(from).await,
+    }
+}
+
+fn with_agent(server: Server, agent: Option<Arc<Shared>>) -> Server {
+    let Some(agent) = agent else { return server };
+    let shown = Arc::clone(&agent);
+    server.with_fallback(router(agent)).with_metrics(move || metric_families(&shown))
+}
+
+/// Opens the store, with the database that samples go to.
+fn open(file: &ServerFile) -> Result<Store, CliError> {
+    let folder: &Path = &file.server.data;
+    let failed = |source| Error::Store { folder: folder.to_owned(), source };
+    let store = Store::open(folder, Options::default()).map_err(failed)?;
+    // Nothing is lost silently.
+    store.stats().damage.iter().for_each(|damage| output::say(&format!("damaged: {damage}")));
+    if let Some(collector) = &file.collector
+        && collector.store.is_none()
+    {
+        let policy = PolicySpec::new("autogen", Some(KEPT));
+        store.create_database(&collector.database, policy).map_err(failed)?;
+    }
+    Ok(store)
+}

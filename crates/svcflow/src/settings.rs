@@ -1,0 +1,81 @@
+//! A server's file: its own keys, and a table each for the collector and for the agent in the same process.
+
+use std::path::Path;
+
+use svcflow_settings::{DeValue, Faults, Walk};
+
+use crate::exit::CliError;
+
+/// What a server's file says.
+#[derive(Debug, Default)]
+pub(crate) struct ServerFile {
+    pub(crate) server: svcflow_server::Config,
+    /// `[collector]`, where it is there.
+    pub(crate) collector: Option<svcflow_collector::config::Config>,
+    /// `[agent]`, for `svcflow standalone`.
+    pub(crate) agent: Option<svcflow_agent::Config>,
+}
+
+impl ServerFile {
+    /// Reads a file, or gives the defaults without one.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self, CliError> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, Some(path)).map_err(CliError::Config)
+    }
+
+    fn parse(text: &str, path: Option<&Path>) -> Result<Self, Faults> {
+        let mut file = Self::default();
+        let mut faults = Walk::document(text, |walk, key, value| {
+            match (key, value) {
+                ("collector", DeValue::Table(table)) => {
+                    file.collector = Some(svcflow_collector::config::Config::walk(walk, table));
+                }
+                ("agent", DeValue::Table(table)) => {
+                    let agent = file.agent.get_or_insert_default();
+                    walk.table(table, |_, key, value| agent.set(key, value));
+                }
+                ("collector" | "agent", _) => {
+                    return Err(format!("expected a table: write `[{key}]`"));
+                }
+                _ => return file.server.set(key, value),
+            }
+            Ok(())
+        });
+        if faults.is_empty() {
+            faults = file.server.faults();
+            faults
+                .extend(file.collector.iter().flat_map(svcflow_collector::config::Config::faults));
+            faults.extend(file.agent.iter().flat_map(svcflow_agent::Config::faults));
+        }
+        Faults::or(file, faults, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_faults_of_all_tables_come_together() {
+        let text = "listen = 1\n[agent]\nnod = \"a\"\n[collector]\nagents = 3\n";
+        let faults = ServerFile::parse(text, Some(Path::new("s.toml"))).unwrap_err().to_string();
+        for expected in ["s.toml:1: `listen`", "s.toml:3: `nod`: unknown", "s.toml:5: `agents`"] {
+            assert!(faults.contains(expected), "{expected}\nnot in\n{faults}");
+        }
+        let text = "listen = \"0.0.0.0:1\"\n[agent]\nlisten = \"0.0.0.0:2\"\n[collector]\ntimeout = \"1h\"\n";
+        let faults = ServerFile::parse(text, None).unwrap_err();
+        assert_eq!(faults.faults.len(), 3, "{faults}");
+    }
+
+    #[test]
+    fn the_shipped_examples_are_one_file() {
+        let server = include_str!("../../server/server.example.toml");
+        let agent = include_str!("../../agent/agent.example.toml");
+        let collector = include_str!("../../collector/collector.example.toml");
+        let text = format!("{server}\n[agent]\n{agent}\n{collector}");
+        let file = ServerFile::parse(&text, None).unwrap();
+        assert!(file.collector.is_some() && file.agent.is_some());
+    }
+}
