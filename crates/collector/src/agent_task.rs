@@ -10,7 +10,7 @@ use svcflow_transport::Token;
 use tokio::sync::watch;
 
 use crate::collector::Shared;
-use crate::node::{Fault, Node, Opened};
+use crate::node::{Fault, Node, Opened, check_name};
 use crate::ownership::NodeId;
 use crate::point::Batch;
 use crate::scrape::{After, Answer, Failed, chain};
@@ -86,7 +86,8 @@ impl AgentTask {
         let Some(speaks) = self.speaks.as_ref().filter(|_| well) else {
             let answer = self.ask(After::Latest).await?;
             *answers = true;
-            self.speaks_for(&answer.document.node).await?;
+            let speaks = self.speaks_for(&answer.document.node).await?;
+            speaks.node.check(&answer.document).map_err(faulty)?;
             return Ok(true);
         };
         *answers = true;
@@ -125,6 +126,7 @@ impl AgentTask {
         let patience = self.shared.settings.timeout;
         let answer = tokio::time::timeout(patience, asked).await;
         let answer = answer.unwrap_or_else(|_| Err(Failed::late(patience)))?;
+        check_name(&answer.document.node).map_err(faulty)?;
         self.shared.board.change(key, |entry| {
             entry.document.answer_bytes += answer.bytes as u64;
             entry.document.node = Some(answer.document.node.clone());

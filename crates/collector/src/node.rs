@@ -251,6 +251,18 @@ impl Node {
         self.time.last()
     }
 
+    /// Whether an answer can be taken.
+    ///
+    /// # Errors
+    /// Where it can't.
+    pub fn check(&self, document: &SamplesDocument) -> Result<(), Fault> {
+        check(document)?;
+        match self.counters.standing(document.epoch, document.sequence) {
+            Standing::LeftEpoch => Err(Fault::LeftEpoch(document.epoch.0)),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks an answer, asked for and come at these times of ours, and times its intervals.
     ///
     /// # Errors
@@ -261,11 +273,8 @@ impl Node {
         asked: Timestamp,
         answered: Timestamp,
     ) -> Result<Opened<'d>, Fault> {
-        check(document)?;
+        self.check(document)?;
         let standing = self.counters.standing(document.epoch, document.sequence);
-        if standing == Standing::LeftEpoch {
-            return Err(Fault::LeftEpoch(document.epoch.0));
-        }
         let at = self.counters.position();
         let rewound =
             at.is_some_and(|at| at.epoch == document.epoch && document.sequence < at.sequence);
@@ -475,12 +484,17 @@ impl Node {
     }
 }
 
-fn check(document: &SamplesDocument) -> Result<(), Fault> {
-    let name = &document.node;
+/// Whether a node can have this name: it becomes a tag.
+///
+/// # Errors
+/// Where it can't.
+pub fn check_name(name: &str) -> Result<(), Fault> {
     let odd = name.chars().any(|c| c.is_control() || c == '\\');
-    if name.is_empty() || name.len() > NAME_MAX || odd {
-        return Err(Fault::Name);
-    }
+    if name.is_empty() || name.len() > NAME_MAX || odd { Err(Fault::Name) } else { Ok(()) }
+}
+
+fn check(document: &SamplesDocument) -> Result<(), Fault> {
+    check_name(&document.node)?;
     if document.lives.len() > NETWORKS_MAX {
         return Err(Fault::Networks(document.lives.len()));
     }

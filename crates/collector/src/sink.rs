@@ -11,6 +11,7 @@ mod lines;
 mod prometheus;
 pub mod spool;
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,7 +43,7 @@ const COMPRESSION: i32 = 1;
 /// Everything is sent once more this often at most, however often something is missed.
 const WHOLE_EVERY: Duration = Duration::from_secs(300);
 /// A batch is no longer than this when unpacked.
-const BATCH_MAX: usize = 256 << 20;
+const BATCH_MAX: u64 = 256 << 20;
 
 /// Why a target did not take what was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -313,7 +314,9 @@ fn encode(batch: &Batch) -> std::io::Result<Vec<u8>> {
 
 /// `None` where it is no batch of this version's.
 fn decode(record: &[u8]) -> Option<Batch> {
-    let plain = zstd::bulk::decompress(record, BATCH_MAX).ok()?;
+    let mut plain = Vec::new();
+    let unpacked = zstd::Decoder::new(record).ok()?;
+    unpacked.take(BATCH_MAX).read_to_end(&mut plain).ok()?;
     postcard::from_bytes(&plain).ok()
 }
 

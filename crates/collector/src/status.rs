@@ -148,7 +148,7 @@ pub struct SinkDocument {
     pub dropped_points: u64,
     /// Points that the target refused.
     pub refused_points: u64,
-    /// Points lost to damage of the spool's files; at least this many records.
+    /// Damaged places in the spool's files; what stood behind each in its file is lost.
     pub damaged_records: u64,
     /// Attempts that failed.
     pub failures: u64,

@@ -145,7 +145,10 @@ async fn influxd_that_has_floats_gets_floats() {
 async fn an_influxd_as_the_store_remembers_a_node() {
     let Some(mut influxd) = Engine::find("influxd") else { return };
     influxd.start("/ping").await;
-    let (folder, target) = (tempfile::tempdir().unwrap(), influxd.influx(None));
+    let (folder, target) = (tempfile::tempdir().unwrap(), influxd.influx(Some("long \"ish")));
+    target.query("CREATE DATABASE telegraf", None).await.unwrap();
+    let create = "CREATE RETENTION POLICY \"long \\\"ish\" ON telegraf DURATION INF REPLICATION 1";
+    target.query(create, None).await.unwrap();
     let name = "node '1\" ü";
     let mut script = Script::new(name, 1);
     script.losses.record(LossKind::SetFull, 3, 9, START);
@@ -186,8 +189,8 @@ async fn an_influxd_as_the_store_remembers_a_node() {
     }
     let sink_3 = sink(&target, &folder.path().join("store"), true);
     settled(&sink_3).await;
-    let query =
-        "SELECT last(BytesIn) FROM httpjson_svcstats WHERE EndpointIP='11.1.1.2' GROUP BY *";
+    let query = "SELECT last(BytesIn) FROM telegraf.\"long \\\"ish\".httpjson_svcstats \
+                 WHERE EndpointIP='11.1.1.2' GROUP BY *";
     let rows = values(&target, query).await;
     let totals: Vec<_> = rows.iter().map(|row| row[1].as_i64()).collect();
     assert_eq!(totals, [Some(800), Some(8)]);

@@ -5,7 +5,10 @@ use std::time::Instant;
 use svcflow_influxql::Statement;
 use svcflow_store::Store;
 
+use crate::admin::change;
 use crate::exec::{Budget, select};
+use crate::registry::Queries;
+use crate::show::{Context, show};
 use crate::{Cancel, Limits, QueryError, ResultSink, Session};
 
 /// Answers statements from a store. A clone is another handle of the same.
@@ -13,13 +16,14 @@ use crate::{Cancel, Limits, QueryError, ResultSink, Session};
 pub struct Engine {
     store: Store,
     limits: Limits,
+    queries: Queries,
 }
 
 impl Engine {
     /// An engine over this store.
     #[must_use]
-    pub const fn new(store: Store, limits: Limits) -> Self {
-        Self { store, limits }
+    pub fn new(store: Store, limits: Limits) -> Self {
+        Self { store, limits, queries: Queries::default() }
     }
 
     /// Answers one statement: the rows go to the sink as they are found.
@@ -34,12 +38,23 @@ impl Engine {
         sink: &mut dyn ResultSink,
         cancel: &Cancel,
     ) -> Result<(), QueryError> {
+        let text = match session.text.as_str() {
+            "" => statement.to_string(),
+            text => text.to_owned(),
+        };
+        let _running = self.queries.add(text, session.database.clone(), cancel.clone());
         let deadline = self.limits.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let bounded = deadline.map(|deadline| cancel.until(deadline));
         let budget = Budget::new(&self.limits, bounded.as_ref().unwrap_or(cancel));
+        let context =
+            Context { store: &self.store, session, budget: &budget, queries: &self.queries };
         match statement {
             Statement::Select(statement) => select(&self.store, statement, session, &budget, sink),
-            _ => Err(QueryError::NotImplemented("not implemented yet".into())),
+            Statement::Show(statement) => show(&context, statement, sink),
+            Statement::Explain(_) => {
+                Err(QueryError::NotImplemented("EXPLAIN isn't supported".into()))
+            }
+            other => change(&context, other),
         }
     }
 }

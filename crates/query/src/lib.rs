@@ -1,5 +1,6 @@
 //! InfluxQL statements answered from the store, as InfluxDB 1.6.7 answers them.
 
+mod admin;
 mod cancel;
 mod column;
 mod engine;
@@ -8,11 +9,14 @@ mod exec;
 mod kernel;
 mod limits;
 mod plan;
+mod registry;
 mod scalar_math;
 mod session;
+mod show;
 mod sink;
 mod zone;
 
+pub use admin::changes;
 pub use cancel::{Cancel, CancelReason};
 pub use column::{Column, Scalar, Validity, Values};
 pub use engine::Engine;

@@ -36,7 +36,11 @@ pub fn system_clock() -> Clock {
 /// # Errors
 /// Where the port is taken or not ours; the message names the remedy.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+    let failed = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    // Connections inherit it: an answer's last, small packet must not wait for the one before to be acknowledged.
+    rustix::net::sockopt::set_tcp_nodelay(&listener, true).map_err(|error| failed(error.into()))?;
+    Ok(listener)
 }
 
 /// A server that isn't serving yet.

@@ -49,6 +49,10 @@ impl Script {
             }
             _ if name == "wrong" => Err(QueryError::Invalid("it's <wrong>".to_owned())),
             _ if name == "bad" => Err(QueryError::Syntax("bad".to_owned())),
+            Some(("panics", rows)) => {
+                table(sink, "m", rows.parse().unwrap(), false)?;
+                panic!("on purpose");
+            }
             _ if name == "endless" => self.endless(cancel, sink),
             _ if name == "silent" => self.silent(cancel),
             _ => Ok(()),
@@ -285,6 +289,16 @@ fn errors_have_their_place() {
     let csv =
         bench.send("GET", "/query?db=d&q=SELECT+v+FROM+late_99999", &[("Accept", "text/csv")], b"");
     assert!(csv.status == 200 && csv.broken, "a CSV that lacks its end must not look whole");
+}
+
+#[test]
+fn a_panic_is_one_request_s_end() {
+    let Started { bench, .. } = start(|_, _| {});
+    let answer = bench.get("/query?db=d&q=SELECT+v+FROM+panics_2");
+    answer.is(500, "{\"error\":\"the query was broken off: see the log\"}\n");
+    let answer = bench.get("/query?db=d&q=SELECT+v+FROM+panics_50000");
+    assert!(answer.status == 200 && answer.broken, "what lacks its end must not look whole");
+    bench.get("/query?db=d&q=SELECT+v+FROM+rows_2").is(200, TWO_ROWS);
 }
 
 #[test]

@@ -218,6 +218,11 @@ fn a_field_keeps_its_type() {
         .write("db=d", "m b=1,c=3 6\nm d=1 7\nm b=2 8")
         .is(400, &format!("{{\"error\":\"{conflict}2\"}}\n"));
     assert_eq!(points(&bench, None, "m"), ["5 b=1i", "7 d=1.0"]);
+    // A line that isn't stored leaves no field behind.
+    bench.write("db=d", "m e=1,b=1 9").is(400, &format!("{{\"error\":\"{conflict}1\"}}\n"));
+    let snapshot = bench.store.read("d").unwrap();
+    let fields = snapshot.measurement("m").unwrap().fields(None).unwrap();
+    assert_eq!(fields.iter().map(|field| &*field.name).collect::<Vec<_>>(), ["b", "d"]);
     // 1.6.7 tells the conflict only.
     bench.write("db=d", "m b=1 9\nbad").is(
         400,

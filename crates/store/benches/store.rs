@@ -4,9 +4,14 @@
 //! `cargo bench -p svcflow-store`
 #![expect(clippy::print_stdout, reason = "a benchmark's figures are its output")]
 
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
-use svcflow_store::{FieldId, FieldType, FieldValue, Options, PolicySpec, SeriesId, Store};
+use rustix::time::{ClockId, clock_gettime};
+use svcflow_store::{
+    Block, FieldId, FieldType, FieldValue, Options, Order, PolicySpec, RoaringBitmap, ScanRequest,
+    SeriesId, Snapshot, Store, TimeRange,
+};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -14,43 +19,194 @@ const BATCH: usize = 20_000;
 const START: i64 = 1_790_000_000_000_000_000;
 const STEP: i64 = 10_000_000_000;
 const NAMES: [&str; 4] = ["BytesIn", "BytesOut", "PacketsIn", "PacketsOut"];
+const DATABASE: &str = "telegraf";
 
 fn main() -> Outcome<()> {
     let (count, samples) = (setting("SERIES", 20_000), setting("SAMPLES", 360));
     let folder = tempfile::tempdir()?;
     let store = Store::open(folder.path(), Options::default())?;
-    store.create_database("telegraf", PolicySpec::new("autogen", None))?;
+    store.create_database(DATABASE, PolicySpec::new("autogen", None))?;
     let mut counters = Counters::new(&store, count)?;
-    let mut spent = Duration::ZERO;
-    let mut longest = Duration::ZERO;
-    for points in counters.points(samples) {
-        let started = Instant::now();
-        write(&store, &points)?;
-        spent += started.elapsed();
-        longest = longest.max(started.elapsed());
-    }
-    let points = (count * samples) as f64;
-    println!(
-        "{count} series x {samples}: {:.2} M points/s, {:.1} ms the longest batch",
-        points / spent.as_secs_f64() / 1e6,
-        longest.as_secs_f64() * 1e3
-    );
+    write_all(&store, &mut counters, samples)?;
     println!("{:.0} MB resident", resident()? / 1e6);
-    println!("{:.2} bytes a point on disk", size(folder.path())? as f64 / points);
+    let last = START + STEP * (samples as i64 - 1);
+    let all: RoaringBitmap = (0..count).filter_map(|id| u32::try_from(id).ok()).collect();
+    let some: RoaringBitmap = all.iter().take(5_000).collect();
+    let minute = TimeRange { first: last - 6 * STEP + 1, last };
+    let field = [counters.fields[1]];
+    read(&store, "the last minute of all, one field", &all, &field, minute)?;
+    settle(&store, folder.path(), count * samples)?;
+    read(&store, "the last minute of all, one field", &all, &field, minute)?;
+    read(&store, "one field of 5,000 series", &some, &field, TimeRange::ALL)?;
+    read(&store, "one field of all", &all, &field, TimeRange::ALL)?;
+    read(&store, "four fields of all", &all, &counters.fields, TimeRange::ALL)?;
+    summaries(&store, "summaries of all, one field", &all, &field)?;
+    let week = a_week(&store, last)?;
+    settle(&store, folder.path(), count * samples + 60_480)?;
+    let one: RoaringBitmap = [week.get()].into_iter().collect();
+    read(&store, "a week of one series, four fields", &one, &counters.fields, TimeRange::ALL)?;
+    let twelve: RoaringBitmap = [12].into_iter().collect();
+    read(&store, "an hour of one series, four fields", &twelve, &counters.fields, TimeRange::ALL)?;
     drop(store);
-    let started = Instant::now();
-    let store = Store::open(folder.path(), Options::default())?;
-    println!("start: {:.2} s", started.elapsed().as_secs_f64());
-    println!("{:.0} MB resident", resident()? / 1e6);
+    start(folder.path())
+}
+
+/// Writes all points, batch after batch.
+fn write_all(store: &Store, counters: &mut Counters, samples: usize) -> Outcome<()> {
+    let (mut wall, mut own, mut longest) = (0.0, 0.0, 0.0_f64);
+    let (mut points, mut peak) = (0, 0.0_f64);
+    let mut made = 0.0;
+    let all = cpu(ClockId::ProcessCPUTime);
+    loop {
+        let making = cpu(ClockId::ThreadCPUTime);
+        let Some(batch) = counters.next_batch(samples) else { break };
+        made += cpu(ClockId::ThreadCPUTime) - making;
+        let (started, before) = (Instant::now(), cpu(ClockId::ThreadCPUTime));
+        write(store, &batch)?;
+        let took = started.elapsed().as_secs_f64();
+        own += cpu(ClockId::ThreadCPUTime) - before;
+        wall += took;
+        longest = longest.max(took);
+        points += batch.len();
+        peak = peak.max(resident()?);
+    }
+    let all = cpu(ClockId::ProcessCPUTime) - all - made;
+    let million = points as f64 / 1e6;
+    println!(
+        "{} series x {samples}: {:.2} M points/s, {:.2} us of the writer's CPU a point, {:.2} us of all; \
+         the longest batch {:.1} ms; {:.0} MB resident at most",
+        counters.series.len(),
+        million / wall,
+        own / million,
+        all / million,
+        longest * 1e3,
+        peak / 1e6
+    );
+    Ok(())
+}
+
+/// Seals and merges until there is nothing left to do.
+fn settle(store: &Store, folder: &Path, points: usize) -> Outcome<()> {
+    let (started, before) = (Instant::now(), cpu(ClockId::ProcessCPUTime));
+    store.flush()?;
+    while store.merge()? {}
+    let spent = cpu(ClockId::ProcessCPUTime) - before;
+    let stats = store.stats();
+    println!(
+        "settled in {:.2} s, {spent:.2} s of CPU: {:.3} bytes a point on disk, {} runs, {:.0} rows a chunk, {:.0} MB resident",
+        started.elapsed().as_secs_f64(),
+        size(folder)? as f64 / points as f64,
+        stats.runs,
+        stats.rows as f64 / stats.chunks as f64,
+        resident()? / 1e6
+    );
+    Ok(())
+}
+
+fn scan(
+    snapshot: &Snapshot,
+    series: &RoaringBitmap,
+    fields: &[FieldId],
+    range: TimeRange,
+) -> Outcome<usize> {
+    let order = Order::Ascending;
+    let mut scan = snapshot.scan(&ScanRequest { policy: None, series, fields, range, order })?;
+    let mut block = Block::default();
+    let mut rows = 0;
+    while scan.next_series()?.is_some() {
+        while let Some(chunk) = scan.next_chunk()? {
+            chunk.decode(&mut block)?;
+            rows += block.rows();
+        }
+    }
+    Ok(rows)
+}
+
+fn read(
+    store: &Store,
+    what: &str,
+    series: &RoaringBitmap,
+    fields: &[FieldId],
+    range: TimeRange,
+) -> Outcome<()> {
+    let snapshot = store.read(DATABASE)?;
+    report(what, || scan(&snapshot, series, fields, range))
+}
+
+fn report(what: &str, mut work: impl FnMut() -> Outcome<usize>) -> Outcome<()> {
+    let (mut wall, mut own) = (Vec::new(), Vec::new());
+    let mut count = 0;
+    for _ in 0..9 {
+        let (started, before) = (Instant::now(), cpu(ClockId::ThreadCPUTime));
+        count = work()?;
+        own.push(cpu(ClockId::ThreadCPUTime) - before);
+        wall.push(started.elapsed().as_secs_f64());
+    }
+    wall.sort_by(f64::total_cmp);
+    own.sort_by(f64::total_cmp);
+    let median = |times: &[f64]| times.get(times.len() / 2).copied().unwrap_or(f64::NAN) * 1e3;
+    println!("{what}: {:.2} ms, {:.2} ms of CPU, {count}", median(&wall), median(&own));
+    Ok(())
+}
+
+/// Goes through chunks without decoding them.
+fn summaries(store: &Store, what: &str, series: &RoaringBitmap, fields: &[FieldId]) -> Outcome<()> {
+    let snapshot = store.read(DATABASE)?;
+    let (range, order) = (TimeRange::ALL, Order::Ascending);
+    report(what, || {
+        let mut scan =
+            snapshot.scan(&ScanRequest { policy: None, series, fields, range, order })?;
+        let mut rows = 0;
+        while scan.next_series()?.is_some() {
+            while let Some(chunk) = scan.next_chunk()? {
+                let count = chunk.summary(0).map_or(0, |summary| summary.count);
+                rows += usize::try_from(count)?;
+            }
+        }
+        Ok(rows)
+    })
+}
+
+/// A series with a week of points, written day by day.
+fn a_week(store: &Store, last: i64) -> Outcome<SeriesId> {
+    let mut id = SeriesId::new(0);
+    for day in 0..7 {
+        let mut batch = store.batch(DATABASE, None)?;
+        id = batch.series("httpjson_svcstats", &[("EndpointIP", "week")])?;
+        let mut fields = Vec::new();
+        for name in NAMES {
+            fields.push(batch.field(id, name, FieldType::Integer)?);
+        }
+        for sample in day * 8_640..(day + 1) * 8_640_i64 {
+            let value = |(at, field): (i64, &FieldId)| {
+                (*field, FieldValue::Integer(sample * 1_000 + sample % 7 * (at + 1)))
+            };
+            let values: Vec<_> = (0..).zip(&fields).map(value).collect();
+            batch.push(id, last - (60_479 - sample) * STEP, &values)?;
+        }
+        batch.commit()?;
+    }
+    Ok(id)
+}
+
+fn start(folder: &Path) -> Outcome<()> {
+    let (started, before) = (Instant::now(), cpu(ClockId::ProcessCPUTime));
+    let store = Store::open(folder, Options::default())?;
+    let spent = cpu(ClockId::ProcessCPUTime) - before;
+    println!("start: {:.3} s, {spent:.3} s of CPU", started.elapsed().as_secs_f64());
     drop(store);
     Ok(())
+}
+
+fn cpu(clock: ClockId) -> f64 {
+    std::time::Duration::try_from(clock_gettime(clock)).unwrap_or_default().as_secs_f64()
 }
 
 /// A point: whose, when, what.
 type Point = (SeriesId, i64, [(FieldId, FieldValue<'static>); 4]);
 
 fn write(store: &Store, points: &[Point]) -> Outcome<()> {
-    let mut batch = store.batch("telegraf", None)?;
+    let mut batch = store.batch(DATABASE, None)?;
     for (series, time, fields) in points {
         batch.push(*series, *time, fields)?;
     }
@@ -62,11 +218,13 @@ struct Counters {
     series: Vec<(SeriesId, [i64; 4])>,
     fields: [FieldId; 4],
     seed: u64,
+    /// How many points were made.
+    at: usize,
 }
 
 impl Counters {
     fn new(store: &Store, count: usize) -> Outcome<Self> {
-        let mut batch = store.batch("telegraf", None)?;
+        let mut batch = store.batch(DATABASE, None)?;
         let mut series = Vec::new();
         let started = Instant::now();
         for number in 0..count {
@@ -96,21 +254,15 @@ impl Counters {
             fields.push(batch.field(first, name, FieldType::Integer)?);
         }
         let fields = fields.try_into().map_err(|_| "four fields")?;
-        Ok(Self { series, fields, seed: 1 })
+        Ok(Self { series, fields, seed: 1, at: 0 })
     }
 
-    /// Batches of points, time after time.
-    fn points(&mut self, samples: usize) -> impl Iterator<Item = Vec<Point>> {
-        let total = self.series.len() * samples;
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            let mut points = Vec::with_capacity(BATCH);
-            while points.len() < BATCH && at < total {
-                points.push(self.point(at));
-                at += 1;
-            }
-            (!points.is_empty()).then_some(points)
-        })
+    /// The next batch of points, time after time.
+    fn next_batch(&mut self, samples: usize) -> Option<Vec<Point>> {
+        let end = (self.at + BATCH).min(self.series.len() * samples);
+        let points: Vec<Point> = (self.at..end).map(|at| self.point(at)).collect();
+        self.at = end;
+        (!points.is_empty()).then_some(points)
     }
 
     fn point(&mut self, at: usize) -> Point {

@@ -2,9 +2,11 @@
 //! time. Rows that were deleted, changed, or whose series are gone go with it.
 //!
 //! Runs are merged only with their neighbours in age, so that later values go on winning; and only with
-//! older ones of at most twice the size of all newer ones together. So a row is written again about as
-//! often as the number of rounds can be halved. Runs with damage stay as they are.
+//! older ones of at most twice the size of all newer ones together ([`SHORT_RATIO`] times, while chunks
+//! are short). So a row is written again about as often as the number of rounds can be halved. Runs with
+//! damage stay as they are.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,7 +16,7 @@ use crate::block::Block;
 use crate::chunk::CHUNK_ROWS;
 use crate::chunker::Chunker;
 use crate::database::Database;
-use crate::piece::{self, Group, Piece};
+use crate::piece::{self, Piece};
 use crate::run::{Cursor, Identity, Run, Writer};
 use crate::schema::{PolicyId, Schema};
 use crate::shared::Shared;
@@ -23,6 +25,12 @@ use crate::{Error, SeriesId, TimeRange};
 
 /// With so many runs a partition is merged even while much is written.
 const MANY: usize = 8;
+/// How many times as large as the newer ones a run may be that is merged with them.
+const RATIO: u64 = 2;
+/// The same, while the larger one's chunks are short: then merging saves space too.
+const SHORT_RATIO: u64 = 8;
+/// A run's chunks are short, if they have less rows than that on average.
+const SHORT: u64 = CHUNK_ROWS as u64 / 2;
 /// A chunk with so many rows is taken as it is.
 const FULL: usize = CHUNK_ROWS * 3 / 4;
 
@@ -55,7 +63,8 @@ fn choose(schema: &Schema, partition: &Partition, quiet: bool) -> Option<Vec<Arc
     let mut bytes = newest.bytes;
     let mut chosen = vec![Arc::clone(newest)];
     for run in newest_first.take_while(|run| !run.is_damaged()) {
-        if run.bytes > bytes * 2 {
+        let ratio = if run.rows < run.chunks * SHORT { SHORT_RATIO } else { RATIO };
+        if run.bytes > bytes * ratio {
             break;
         }
         bytes += run.bytes;
@@ -99,10 +108,8 @@ fn replace(
         replaces: runs.iter().map(|run| run.identity.id).collect(),
     };
     let mut writer = Writer::new(&shared.folder.data(), identity);
-    let mut cursors = runs
-        .iter()
-        .map(|run| Cursor::open(Arc::clone(run), Arc::clone(&shared.damages)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let cursor = |run| Cursor::new(Arc::clone(run), Arc::clone(&shared.damages));
+    let mut cursors: Vec<Cursor> = runs.iter().map(cursor).collect();
     let mut series = RoaringBitmap::new();
     runs.iter().for_each(|run| series |= &run.series);
     for id in series {
@@ -133,9 +140,12 @@ fn merge_series(
     let fields = chunker.fields().to_vec();
     let partition = writer.partition();
     let mut block = Block::default();
-    for group in piece::group(pieces) {
-        if let Some(chunk) = as_it_is(&group).filter(|_| chunker.is_empty()) {
-            writer.add(series, &chunk.encoded()?)?;
+    let mut groups = VecDeque::new();
+    piece::group(&mut pieces, &mut groups);
+    for group in groups {
+        let entry = group.sole_entry().filter(|entry| entry.rows() >= FULL && chunker.is_empty());
+        if let Some(entry) = entry {
+            writer.add(series, &entry.encoded()?)?;
             continue;
         }
         group.decode(TimeRange::ALL, &fields, &mut block)?;
@@ -153,16 +163,6 @@ fn fields_of(pieces: &[Piece]) -> Vec<crate::FieldId> {
     fields.sort_unstable();
     fields.dedup();
     fields
-}
-
-/// The chunk that needn't be written anew.
-fn as_it_is(group: &Group) -> Option<&crate::run::Entry> {
-    match &*group.pieces {
-        [Piece::Sealed(entry, deleted)] if deleted.is_empty() && entry.rows() >= FULL => {
-            Some(entry)
-        }
-        _ => None,
-    }
 }
 
 /// Gives readers the merged run, unless retention or a drop took one of the others meanwhile.

@@ -1,6 +1,8 @@
 //! A series' rows lie in pieces: chunks on disk, and rows copied out of heads. Here they become one
 //! sequence again.
 
+use std::collections::VecDeque;
+
 use crate::block::{Block, Column};
 use crate::memtable::HeadRows;
 use crate::run::{Cursor, Entry};
@@ -73,36 +75,69 @@ pub(crate) fn sealed(
     })
 }
 
-/// Pieces whose spans overlap, those that win last; mostly there is one.
+/// Pieces whose spans overlap; mostly there is one.
 #[derive(Clone)]
 pub(crate) struct Group {
-    pub(crate) pieces: Vec<Piece>,
     pub(crate) span: TimeRange,
+    first: Piece,
+    /// Those that win over the first, the last one over all.
+    others: Vec<Piece>,
 }
 
-/// Puts pieces that overlap together, and the groups in the order of time. Later pieces win.
-pub(crate) fn group(pieces: Vec<Piece>) -> Vec<Group> {
-    let mut ranked: Vec<(usize, Piece)> = pieces.into_iter().enumerate().collect();
-    ranked.sort_by_key(|(_, piece)| piece.span().first);
-    let mut groups: Vec<(TimeRange, Vec<(usize, Piece)>)> = Vec::with_capacity(ranked.len());
-    for (rank, piece) in ranked {
-        let span = piece.span();
-        match groups.last_mut().filter(|(before, _)| span.first <= before.last) {
-            Some((before, group)) => {
-                before.last = before.last.max(span.last);
-                group.push((rank, piece));
-            }
-            None => groups.push((span, vec![(rank, piece)])),
-        }
+/// Puts pieces that overlap together, and adds the groups in the order of time. Later pieces win. No
+/// piece is left.
+pub(crate) fn group(pieces: &mut Vec<Piece>, groups: &mut VecDeque<Group>) {
+    let disjoint = pieces.is_sorted_by(|one, next| one.span().last < next.span().first);
+    if disjoint {
+        groups.extend(pieces.drain(..).map(Group::of));
+        return;
     }
-    let unranked = |(span, mut group): (TimeRange, Vec<(usize, Piece)>)| {
-        group.sort_by_key(|(rank, _)| *rank);
-        Group { span, pieces: group.into_iter().map(|(_, piece)| piece).collect() }
+    let mut ranked: Vec<(usize, Piece)> = pieces.drain(..).enumerate().collect();
+    ranked.sort_by_key(|(_, piece)| piece.span().first);
+    let overlap = |reach: &mut i64, piece: &Piece| {
+        let overlaps = piece.span().first <= *reach;
+        *reach = piece.span().last.max(*reach);
+        overlaps
     };
-    groups.into_iter().map(unranked).collect()
+    let mut ranked = ranked.into_iter().peekable();
+    while let Some(first) = ranked.next() {
+        let mut reach = first.1.span().last;
+        let mut together = vec![first];
+        while let Some(next) = ranked.next_if(|(_, piece)| overlap(&mut reach, piece)) {
+            together.push(next);
+        }
+        together.sort_by_key(|(rank, _)| *rank);
+        let mut together = together.into_iter().map(|(_, piece)| piece);
+        let Some(mut group) = together.next().map(Group::of) else { continue };
+        group.others = together.collect();
+        for piece in &group.others {
+            group.span.first = group.span.first.min(piece.span().first);
+            group.span.last = group.span.last.max(piece.span().last);
+        }
+        groups.push_back(group);
+    }
 }
 
 impl Group {
+    fn of(piece: Piece) -> Self {
+        Self { span: piece.span(), first: piece, others: Vec::new() }
+    }
+
+    /// At most how many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.first.rows() + self.others.iter().map(Piece::rows).sum::<usize>()
+    }
+
+    /// The chunk that is all there is: nothing overlaps it, nothing of it was deleted.
+    pub(crate) fn sole_entry(&self) -> Option<&Entry> {
+        match &self.first {
+            Piece::Sealed(entry, deleted) if deleted.is_empty() && self.others.is_empty() => {
+                Some(entry)
+            }
+            _ => None,
+        }
+    }
+
     /// Fills the block with the rows of the range that have one of the fields.
     pub(crate) fn decode(
         &self,
@@ -110,11 +145,11 @@ impl Group {
         fields: &[FieldId],
         block: &mut Block,
     ) -> Result<(), Error> {
-        if let [piece] = &*self.pieces {
-            return piece.decode(range, fields, block);
+        if self.others.is_empty() {
+            return self.first.decode(range, fields, block);
         }
-        let mut blocks = vec![Block::default(); self.pieces.len()];
-        for (piece, block) in self.pieces.iter().zip(&mut blocks) {
+        let mut blocks = vec![Block::default(); self.others.len() + 1];
+        for (piece, block) in std::iter::once(&self.first).chain(&self.others).zip(&mut blocks) {
             piece.decode(range, fields, block)?;
         }
         merge(&blocks, fields, block);

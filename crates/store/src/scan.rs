@@ -57,34 +57,40 @@ pub struct ScanRequest<'a> {
 pub struct Scan {
     tables: Arc<Tables>,
     deletes: Arc<Vec<Delete>>,
-    damages: Arc<Damages>,
     series: roaring::bitmap::IntoIter,
     fields: Arc<[FieldId]>,
     range: TimeRange,
     order: Order,
-    /// The runs that may have rows, those that win last; opened when they are needed.
-    runs: Option<Vec<Cursor>>,
+    /// The runs that may have rows, those that win last.
+    runs: Vec<Cursor>,
+    /// Why some of the current series' chunks can't be found.
+    fault: Option<Error>,
     /// What is left of the current series, in the order of time.
     groups: VecDeque<Group>,
+    /// Empty between two series.
+    pieces: Vec<Piece>,
 }
 
 impl Scan {
     pub(crate) fn new(
         tables: Arc<Tables>,
         deletes: Arc<Vec<Delete>>,
-        damages: Arc<Damages>,
+        damages: &Arc<Damages>,
         request: &ScanRequest<'_>,
     ) -> Self {
+        let runs = tables.runs().filter(|run| run.span.overlaps(&request.range));
+        let runs = runs.map(|run| Cursor::new(Arc::clone(run), Arc::clone(damages))).collect();
         Self {
             tables,
             deletes,
-            damages,
             series: request.series.clone().into_iter(),
             fields: request.fields.into(),
             range: request.range,
             order: request.order,
-            runs: None,
+            runs,
+            fault: None,
             groups: VecDeque::new(),
+            pieces: Vec::new(),
         }
     }
 
@@ -92,53 +98,46 @@ impl Scan {
     ///
     /// # Errors
     ///
-    /// The disk failed, or what is on it is damaged where a series' chunks should be. The next call goes
-    /// on to the series behind it.
+    /// None at present; what is damaged shows when chunks are asked for.
     pub fn next_series(&mut self) -> Result<Option<SeriesId>, Error> {
         self.groups.clear();
+        self.fault = None;
         while let Some(id) = self.series.next() {
             let series = SeriesId::new(id);
-            let pieces = self.pieces(series)?;
-            if !pieces.is_empty() {
-                self.groups = piece::group(pieces).into();
+            self.find_pieces(series);
+            piece::group(&mut self.pieces, &mut self.groups);
+            if !self.groups.is_empty() || self.fault.is_some() {
                 return Ok(Some(series));
             }
         }
         Ok(None)
     }
 
-    /// What may have rows of the series, those that win last.
-    fn pieces(&mut self, series: SeriesId) -> Result<Vec<Piece>, Error> {
-        let mut pieces = Vec::new();
+    /// Finds what may have rows of the series, those that win last.
+    fn find_pieces(&mut self, series: SeriesId) {
         let range = self.range;
         let recent = self.tables.recent.as_ref().and_then(|recent| recent.covers(series, range));
-        if let Some(table) = recent {
-            HeadRows::of(table, series, range, |rows| pieces.push(Piece::Head(rows)));
-        } else {
-            if self.runs.is_none() {
-                self.runs = Some(self.open_runs()?);
-            }
-            for cursor in self.runs.iter_mut().flatten() {
-                piece::sealed(cursor, &self.deletes, series, range, &mut pieces)?;
+        if recent.is_none() {
+            for cursor in &mut self.runs {
+                let found = piece::sealed(cursor, &self.deletes, series, range, &mut self.pieces);
+                self.fault = self.fault.take().or(found.err());
             }
         }
-        for table in self.tables.heads() {
-            HeadRows::of(table, series, range, |rows| pieces.push(Piece::Head(rows)));
+        for table in recent.into_iter().chain(self.tables.heads()) {
+            HeadRows::of(table, series, range, |rows| self.pieces.push(Piece::Head(rows)));
         }
-        Ok(pieces)
-    }
-
-    fn open_runs(&self) -> Result<Vec<Cursor>, Error> {
-        let runs = self.tables.runs().filter(|run| run.span.overlaps(&self.range));
-        runs.map(|run| Cursor::open(Arc::clone(run), Arc::clone(&self.damages))).collect()
     }
 
     /// The next chunk of the current series. Chunks of a series don't overlap in time.
     ///
     /// # Errors
     ///
-    /// None at present; damage shows when a chunk is decoded.
+    /// The disk failed, or what is on it is damaged where chunks of the series should be. The next call
+    /// gives the chunks that are found.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, Error> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
         let group = match self.order {
             Order::Ascending => self.groups.pop_front(),
             Order::Descending => self.groups.pop_back(),
@@ -173,7 +172,7 @@ impl Chunk {
     /// At most how many rows it has. There may be none: a row that has none of the fields isn't read.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.group.pieces.iter().map(Piece::rows).sum()
+        self.group.rows()
     }
 
     /// What is known of the `field`th field that was asked for without decoding. `None` where that
@@ -182,10 +181,7 @@ impl Chunk {
     /// that aren't finite, long texts.
     #[must_use]
     pub fn summary(&self, field: usize) -> Option<&Summary> {
-        let [Piece::Sealed(entry, deleted)] = &*self.group.pieces else { return None };
-        if !deleted.is_empty() || !self.range.covers(&self.group.span) {
-            return None;
-        }
+        let entry = self.group.sole_entry().filter(|_| self.range.covers(&self.group.span))?;
         let summaries = self.summaries.get_or_init(|| entry.summaries(&self.fields));
         summaries.get(field)?.as_ref()
     }

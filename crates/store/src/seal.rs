@@ -8,7 +8,7 @@
 //! A crash anywhere between leaves rows in a run and in the log; the same values twice are one value.
 //! After an error the next attempt goes on with the tables that are still frozen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -191,7 +191,9 @@ fn write_series(
     let fields = chunker.fields().to_vec();
     let mut block = Block::default();
     let mut chunks = Vec::new();
-    for group in piece::group(pieces) {
+    let mut groups = VecDeque::new();
+    piece::group(&mut pieces, &mut groups);
+    for group in groups {
         group.decode(TimeRange::ALL, &fields, &mut block)?;
         chunker.add(
             &block,

@@ -74,7 +74,7 @@ impl Snapshot {
         // A policy that was made between the two looks has no rows yet.
         let tables = self.tables.get(&policy.id).map(Arc::clone).unwrap_or_default();
         let (deletes, damages) = (&self.schema.deletes, &self.damages);
-        Ok(Scan::new(tables, Arc::clone(deletes), Arc::clone(damages), request))
+        Ok(Scan::new(tables, Arc::clone(deletes), damages, request))
     }
 }
 

@@ -1,8 +1,6 @@
 //! Whatever is done to a store, reading it gives what a plain map would.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 

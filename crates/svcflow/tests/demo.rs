@@ -5,7 +5,8 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -147,6 +148,52 @@ fn a_taken_port_is_named() {
         line.contains(&address) && line.contains("--listen") | line.contains("listen ="),
         "{line}"
     );
+}
+
+#[test]
+fn what_the_demo_counts_is_kept() {
+    if !permitted() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let url = format!("http://{address}");
+    let mut demo = Command::new(BINARY);
+    demo.args(["demo", "--json", "--duration", "20s", "--listen", &address, "--data"]);
+    demo.arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut demo = demo.spawn().unwrap();
+    let select =
+        "SELECT last(BytesIn) FROM httpjson_svcstats WHERE Protocol = 'TCP' GROUP BY ServiceIP";
+    let ask = || {
+        Command::new(BINARY)
+            .args(["query", "--url", &url, "--db", "telegraf", select])
+            .output()
+            .unwrap()
+    };
+    let began = Instant::now();
+    let told = loop {
+        let told = String::from_utf8(ask().stdout).unwrap();
+        if told.contains("ServiceIP=100.1.1.3") && told.contains("ServiceIP=100.1.1.4") {
+            break told;
+        }
+        assert!(began.elapsed() < Duration::from_secs(18), "{told}");
+        std::thread::sleep(Duration::from_millis(300));
+    };
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    assert!(told.lines().count() > 6, "{told}");
+    // It is in the folder, for any server.
+    let mut server = Command::new(BINARY);
+    server.args(["server", "--listen", &address, "--data"]).arg(folder.path());
+    let mut server = server.stderr(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    while !String::from_utf8(ask().stdout).unwrap().contains("ServiceIP=100.1.1.3") {
+        assert!(began.elapsed() < Duration::from_secs(18));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
 }
 
 #[test]

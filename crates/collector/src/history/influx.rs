@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use super::{History, HistoryError, Later, Owned, Recall, Row};
 use crate::node::Remembered;
 use crate::point::{APART, Batch, EPOCHS, LOSSES, MARKS, NODES, OFFSETS, TRAFFIC};
-use crate::sink::{InfluxTarget, NotSent, Sink};
+use crate::sink::{InfluxTarget, NotSent, Sink, Version};
 use crate::status::SinkDocument;
 
 /// A node that is asked for the first time waits so long for the spool to be sent.
@@ -50,10 +50,16 @@ impl Influx {
         let drained = tokio::time::timeout(DRAINED_MAX, self.sink.drained()).await;
         drained.map_err(|_| waits())?;
         let mut recall = Recall::default();
+        let policy = match &self.target.version {
+            Version::One { policy: Some(policy), .. } => {
+                format!("\"{}\".", policy.replace('"', "\\\""))
+            }
+            _ => String::new(),
+        };
         for (measurement, all) in READ {
             let last = if all { "" } else { " LIMIT 1" };
             let query = format!(
-                "SELECT * FROM \"{measurement}\" WHERE \"Node\" = '{}' GROUP BY * \
+                "SELECT * FROM {policy}\"{measurement}\" WHERE \"Node\" = '{}' GROUP BY * \
                  ORDER BY time DESC{last}",
                 node.replace('\\', "\\\\").replace('\'', "\\'")
             );

@@ -68,8 +68,6 @@ pub struct Figures {
     pub drops: u64,
     /// Damaged places; what stood behind each in its segment is lost.
     pub damaged: u64,
-    /// Points known to be lost to damage.
-    pub damaged_points: u64,
 }
 
 /// Records that were read.

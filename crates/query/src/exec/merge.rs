@@ -57,7 +57,7 @@ pub(crate) fn most_of_each_shard(times: &[i64], most: u64, shard: i64) -> Vec<u3
 }
 
 /// The beginning of the shard that an instant lies in.
-fn shard_of(time: i64, width: i64) -> i128 {
+pub(crate) fn shard_of(time: i64, width: i64) -> i128 {
     let time = i128::from(time);
     time - (time + GO_ZERO).rem_euclid(i128::from(width.max(1)))
 }

@@ -21,6 +21,7 @@ mod tables;
 mod types;
 
 pub(crate) use budget::Budget;
+pub(crate) use merge::shard_of;
 pub(crate) use select::select;
 pub(crate) use source::escape;
 pub(crate) use tables::{policy_named, store_error};

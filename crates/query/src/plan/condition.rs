@@ -126,6 +126,16 @@ fn bounds_of(op: BinaryOp, other: &Node, reducer: &Reducer<'_>) -> Result<Bounds
     Ok(Bounds { min, max })
 }
 
+/// Whether `time` is compared with something.
+pub(crate) fn has_time(condition: &Node) -> bool {
+    let mut found = false;
+    condition.walk(&mut |node| {
+        let left = if let Node::Binary(binary) = node { &binary.left } else { return };
+        found |= matches!(left, Node::Reference(name) if name.is_time());
+    });
+    found
+}
+
 /// What `time` is compared with.
 fn instant(node: &Node, reducer: &Reducer<'_>) -> Result<i64, QueryError> {
     if let Node::Text(text) = node {

@@ -16,11 +16,11 @@ mod tables;
 mod time_literal;
 mod types;
 
-pub(crate) use condition::{MAX_TIME, MIN_TIME};
+pub(crate) use condition::{Bounds, MAX_TIME, MIN_TIME, Split, has_time, split};
 pub(crate) use level::{
     Aggregate, Body, CallPlan, Eval, Input, Interval, Level, LevelSource, Mapped, Output, Transform,
 };
-pub(crate) use node::{BinaryOp, Kind, LogicOp, Node, Regex};
+pub(crate) use node::{Binary, BinaryOp, Kind, LogicOp, Node, Reference, Regex, op_text};
 pub(crate) use reduce::float_to_integer;
 pub(crate) use tables::{Table, Tables};
 #[cfg(test)]

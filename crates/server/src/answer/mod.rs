@@ -14,7 +14,7 @@ use svcflow_query::{ResultSink, SeriesFrame, SinkClosed};
 use csv::Csv;
 pub(crate) use epoch::Epoch;
 use json::{Cut, Json};
-pub(crate) use output::{BrokenOff, Output, PARTS_WAITING, Part};
+pub(crate) use output::{BrokenOff, Output, PARTS_WAITING, Part, Piece};
 
 /// How a statement's answer may be cut into documents where the request asks for chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,7 +29,15 @@ pub(crate) struct Output {
 }
 
 /// A part of an answer; an error breaks the connection off, so that what came is not taken for all.
-pub(crate) type Part = Result<Bytes, BrokenOff>;
+pub(crate) type Part = Result<Piece, BrokenOff>;
+
+/// Bytes of an answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(crate) bytes: Bytes,
+    /// Nothing follows: where the first piece is the last one, its length is the answer's.
+    pub(crate) last: bool,
+}
 
 /// An answer that can't be ended properly.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -102,10 +110,14 @@ impl Output {
     /// # Errors
     /// The connection is gone.
     pub(crate) fn finish(mut self) -> Result<(), SinkClosed> {
-        self.flush()?;
-        let Some(gzip) = self.gzip.take() else { return Ok(()) };
-        let rest = gzip.finish().map_err(|_| SinkClosed)?;
-        if rest.is_empty() { Ok(()) } else { deliver(&self.parts, rest) }
+        let mut rest = std::mem::take(&mut self.buffer);
+        self.spread(&mut rest);
+        if let Some(mut gzip) = self.gzip.take() {
+            // Into memory, which doesn't fail.
+            gzip.write_all(&rest).map_err(|_| SinkClosed)?;
+            rest = gzip.finish().map_err(|_| SinkClosed)?;
+        }
+        deliver(&self.parts, rest, true)
     }
 
     /// Breaks the answer off.
@@ -122,20 +134,25 @@ impl Output {
     fn send(&mut self) -> Result<(), SinkClosed> {
         self.sent += 1;
         let mut part = std::mem::replace(&mut self.buffer, Vec::with_capacity(PART + PART / 8));
-        if let Some(indent) = &mut self.indent {
-            let mut pretty = Vec::with_capacity(part.len() * 4);
-            indent.push(&part, &mut pretty);
-            part = pretty;
-        }
+        self.spread(&mut part);
         if let Some(gzip) = &mut self.gzip {
-            // Into memory, which doesn't fail. Flushed, so that the client can read what it has been sent.
+            // Flushed, so that the client can read what it has been sent.
             gzip.write_all(&part).and_then(|()| gzip.flush()).map_err(|_| SinkClosed)?;
             part = std::mem::take(gzip.get_mut());
         }
-        deliver(&self.parts, part)
+        deliver(&self.parts, part, false)
+    }
+
+    /// Makes a part pretty, where that is wanted.
+    fn spread(&mut self, part: &mut Vec<u8>) {
+        if let Some(indent) = &mut self.indent {
+            let mut pretty = Vec::with_capacity(part.len() * 4);
+            indent.push(part, &mut pretty);
+            *part = pretty;
+        }
     }
 }
 
-fn deliver(parts: &Sender<Part>, part: Vec<u8>) -> Result<(), SinkClosed> {
-    parts.blocking_send(Ok(Bytes::from(part))).map_err(|_| SinkClosed)
+fn deliver(parts: &Sender<Part>, part: Vec<u8>, last: bool) -> Result<(), SinkClosed> {
+    parts.blocking_send(Ok(Piece { bytes: Bytes::from(part), last })).map_err(|_| SinkClosed)
 }

@@ -63,7 +63,7 @@ fn answered(
     });
     let mut all = Vec::new();
     while let Some(part) = parts.blocking_recv() {
-        all.extend_from_slice(&part?);
+        all.extend_from_slice(&part?.bytes);
     }
     writer.join().unwrap().unwrap();
     Ok(String::from_utf8(all).unwrap())

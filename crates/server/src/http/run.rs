@@ -2,12 +2,12 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
 use axum::body::{Body, Bytes};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use svcflow_influxql::{Show, Statement};
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::context::ReplyForm;
 use super::failure::{Failure, chain};
 use super::query::{Asked, stopping};
-use crate::answer::{Answer, BrokenOff, Chunking, Message, Output, PARTS_WAITING, Part};
+use crate::answer::{Answer, BrokenOff, Chunking, Message, Output, PARTS_WAITING, Part, Piece};
 use crate::app::App;
 use crate::cancels::Registered;
 use crate::visible::Visible;
@@ -48,14 +48,22 @@ pub(super) async fn run(
         };
         return Err(refused.await.unwrap_or_else(broken));
     };
-    let body = Parts { first: Some(first), rest: parts, _running: registered };
-    let mut response = (StatusCode::OK, Body::from_stream(body)).into_response();
+    let body = match first {
+        Ok(Piece { bytes, last: true }) => Body::from(bytes),
+        first => Body::from_stream(Parts {
+            first: Some(first),
+            rest: parts,
+            ended: false,
+            _running: registered,
+        }),
+    };
+    let mut response = (StatusCode::OK, body).into_response();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(reply.content_type()));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type()));
     if reply.gzip {
-        headers.insert(CONTENT_ENCODING, axum::http::HeaderValue::from_static("gzip"));
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    headers.insert(VARY, axum::http::HeaderValue::from_static("Accept-Encoding"));
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     Ok(response)
 }
 
@@ -63,17 +71,33 @@ pub(super) async fn run(
 struct Parts {
     first: Option<Part>,
     rest: mpsc::Receiver<Part>,
+    ended: bool,
     _running: Registered,
 }
 
 impl Stream for Parts {
     type Item = Result<Bytes, BrokenOff>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Option<Part>> {
-        match self.first.take() {
-            Some(first) => Poll::Ready(Some(first)),
-            None => self.rest.poll_recv(context),
-        }
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<Option<Self::Item>> {
+        let part = match self.first.take() {
+            Some(first) => Some(first),
+            None => ready!(self.rest.poll_recv(context)),
+        };
+        Poll::Ready(match part {
+            Some(Ok(piece)) => {
+                self.ended = piece.last;
+                Some(Ok(piece.bytes))
+            }
+            None if self.ended => None,
+            // Said to be broken off, or the thread is gone without a last piece.
+            Some(Err(BrokenOff)) | None => {
+                self.ended = true;
+                Some(Err(BrokenOff))
+            }
+        })
     }
 }
 
@@ -168,9 +192,12 @@ fn chunking(statement: &Statement) -> Chunking {
 }
 
 fn remarks(statement: &Statement, reads_only: bool) -> Vec<Message> {
-    let reads =
-        matches!(statement, Statement::Select(_) | Statement::Explain(_) | Statement::Show(_));
-    if !reads_only || reads {
+    // 1.6.7 says nothing of DELETE.
+    let unremarked = matches!(
+        statement,
+        Statement::Select(_) | Statement::Explain(_) | Statement::Show(_) | Statement::Delete(_)
+    );
+    if !reads_only || unremarked {
         return Vec::new();
     }
     vec![Message::warning(format!(

@@ -6,7 +6,7 @@ use svcflow_line_protocol::{Field, Line, LineError, Parser, SeriesKey, Value};
 use svcflow_store::{Batch, Error, FieldId, FieldValue};
 
 use super::cache::{Cache, Guess, Known};
-use super::shapes::{Refusal, Shapes};
+use super::shapes::{Refusal, Schema, Shapes};
 use super::{Outcome, Target, WriteError};
 
 /// What was read, beside the batch.
@@ -19,17 +19,17 @@ pub(super) struct Read<'b> {
 /// Reads `body` into `batch`.
 pub(super) fn read<'b>(
     batch: &mut Batch,
-    cache: &Cache,
-    generation: u64,
+    cache: Option<&Cache>,
+    schema: Schema<'_>,
     oldest: i64,
     target: Target<'_>,
     body: &'b [u8],
 ) -> Result<Read<'b>, WriteError> {
     let mut parser = Parser::new(body, target.precision, target.now);
-    let cache = cache.is_of(generation).then_some(cache);
     let mut reader = Reader {
         batch,
         cache,
+        schema,
         guess: Guess::default(),
         shapes: Shapes::default(),
         values: Vec::new(),
@@ -50,6 +50,7 @@ pub(super) fn read<'b>(
 struct Reader<'r, 'b> {
     batch: &'r mut Batch,
     cache: Option<&'r Cache>,
+    schema: Schema<'r>,
     guess: Guess,
     shapes: Shapes<'b>,
     values: Vec<(FieldId, FieldValue<'b>)>,
@@ -66,7 +67,7 @@ impl<'b> Reader<'_, 'b> {
                 None => return Ok(()),
             },
         };
-        match self.shapes.ids(self.batch, known.series, known.measurement, line) {
+        match self.shapes.ids(self.batch, self.schema, known, line) {
             Ok(ids) => push(self.batch, &mut self.values, known, line, ids)?,
             Err(refusal) => self.refused(refusal, line)?,
         }

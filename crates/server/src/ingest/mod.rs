@@ -15,6 +15,7 @@ use svcflow_store::{Error, Policy, Store};
 
 use cache::Cache;
 pub(crate) use outcome::{Outcome, WriteError};
+use shapes::Schema;
 
 /// How often a batch is read again because series were dropped under it. Once is enough unless somebody drops
 /// series all the time.
@@ -89,7 +90,13 @@ impl Ingest {
         let cache = self.cache(target.database);
         let read = {
             let known = cache.read();
-            lines::read(&mut batch, &known, generation, destination.oldest, target, body)?
+            let known = Some(&*known).filter(|known| known.is_of(generation));
+            let schema = Schema {
+                store: &self.store,
+                database: target.database,
+                policy: destination.name.as_deref(),
+            };
+            lines::read(&mut batch, known, schema, destination.oldest, target, body)?
         };
         if !read.found.is_empty() {
             cache.write().add(generation, read.found);

@@ -1,7 +1,9 @@
 //! From field names as they are sent to the fields they mean, for one request.
 
-use svcflow_line_protocol::{Line, Value, unescape_name};
-use svcflow_store::{Batch, Error, FieldId, FieldType, MeasurementId, SeriesId};
+use svcflow_line_protocol::{Line, SeriesKey, Value, unescape_name};
+use svcflow_store::{Batch, Error, FieldId, FieldType, MeasurementId, Store};
+
+use super::cache::Known;
 
 /// Shapes that are looked through for each line whose shape isn't the last one's; a request with more keeps the
 /// last of them.
@@ -24,6 +26,37 @@ pub(super) struct Shapes<'b> {
     last: Option<usize>,
 }
 
+/// What fields there are.
+#[derive(Clone, Copy)]
+pub(super) struct Schema<'s> {
+    pub(super) store: &'s Store,
+    pub(super) database: &'s str,
+    pub(super) policy: Option<&'s str>,
+}
+
+impl Schema<'_> {
+    /// Refuses a line of which a field is there with another type. Asked before the first of its fields is made: a line
+    /// that isn't stored leaves none behind.
+    fn check(&self, line: &Line<'_, '_>) -> Result<(), Refusal> {
+        let snapshot = self.store.read(self.database).map_err(Refusal::Store)?;
+        let name = SeriesKey::parse(line.key).map(|key| key.measurement).unwrap_or_default();
+        let Some(measurement) = snapshot.measurement(&name) else { return Ok(()) };
+        let fields = measurement.fields(self.policy).map_err(Refusal::Store)?;
+        for field in line.fields {
+            let name = unescape_name(field.name);
+            let at = fields.binary_search_by(|there| (*there.name).cmp(&name));
+            let there = at.ok().and_then(|at| fields.get(at)).map(|there| there.id.field_type());
+            let given = field_type(&field.value);
+            if let Some(there) = there.filter(|there| *there != given) {
+                let (measurement, field) = (measurement.name().to_owned(), name.into_owned());
+                let conflict = Error::FieldTypeConflict { measurement, field, there, given };
+                return Err(Refusal::Store(conflict));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Why a line's fields can't be had.
 #[derive(Debug)]
 pub(super) enum Refusal {
@@ -38,13 +71,18 @@ impl<'b> Shapes<'b> {
     pub(super) fn ids(
         &mut self,
         batch: &mut Batch,
-        series: SeriesId,
-        measurement: MeasurementId,
+        schema: Schema<'_>,
+        known: Known,
         line: &Line<'_, 'b>,
     ) -> Result<&[Option<FieldId>], Refusal> {
-        let at = match self.known(measurement, line) {
+        let at = match self.known(known.measurement, line) {
             Some(at) => at,
-            None => self.resolve(batch, series, measurement, line)?,
+            None => {
+                if line.fields.len() > 1 {
+                    schema.check(line)?;
+                }
+                self.resolve(batch, known, line)?
+            }
         };
         self.last = Some(at);
         Ok(self.shapes.get(at).map(|shape| shape.ids.as_slice()).unwrap_or_default())
@@ -74,8 +112,7 @@ impl<'b> Shapes<'b> {
     fn resolve(
         &mut self,
         batch: &mut Batch,
-        series: SeriesId,
-        measurement: MeasurementId,
+        known: Known,
         line: &Line<'_, 'b>,
     ) -> Result<usize, Refusal> {
         let mut ids = Vec::with_capacity(line.fields.len());
@@ -84,7 +121,7 @@ impl<'b> Shapes<'b> {
             let kind = field_type(&field.value);
             ids.push(match &*name {
                 "time" => None,
-                name => Some(batch.field(series, name, kind).map_err(Refusal::Store)?),
+                name => Some(batch.field(known.series, name, kind).map_err(Refusal::Store)?),
             });
         }
         if ids.iter().all(Option::is_none) {
@@ -94,7 +131,7 @@ impl<'b> Shapes<'b> {
             self.shapes.clear();
         }
         let names = line.fields.iter().map(|field| field.name).collect();
-        self.shapes.push(Shape { measurement, names, ids });
+        self.shapes.push(Shape { measurement: known.measurement, names, ids });
         Ok(self.shapes.len() - 1)
     }
 }

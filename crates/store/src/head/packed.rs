@@ -198,11 +198,14 @@ impl<'a> Block<'a> {
         rows.into_iter().for_each(&mut each);
     }
 
-    fn frame(&self, columns: &[FieldId]) -> Result<(Vec<i64>, Masks<'a>, Reader<'a>), Malformed> {
+    fn frame(&self, columns: &[FieldId]) -> Result<(Times, Masks<'a>, Reader<'a>), Malformed> {
         let mut reader = Reader::new(self.body);
-        let mut times = Vec::with_capacity(self.rows);
+        let mut times = Times { all: [0; TAIL], count: 0 };
         pack::unpack(&mut reader, self.rows, Difference::Subtract, |since| {
-            times.push(self.span.first.wrapping_add(since.cast_signed()));
+            if let Some(time) = times.all.get_mut(times.count) {
+                *time = self.span.first.wrapping_add(since.cast_signed());
+                times.count += 1;
+            }
         })?;
         let words = if self.has_masks { Tail::mask_words(columns) } else { 0 };
         let masks = Masks { bytes: reader.take(words * 8 * self.rows)?, words };
@@ -217,22 +220,17 @@ impl<'a> Block<'a> {
         out: &mut Decoded,
     ) -> Result<(), Malformed> {
         let (times, masks, mut reader) = self.frame(columns)?;
-        let places: Vec<Option<usize>> = columns
-            .iter()
-            .map(|column| wanted.fields.iter().position(|field| field == column))
-            .collect();
-        let has = |row: usize| {
-            let mut asked = places.iter().enumerate().filter(|(_, place)| place.is_some());
-            asked.any(|(column, _)| masks.has(row, column))
-        };
+        let asked = |column: &FieldId| wanted.fields.iter().position(|field| field == column);
         let mut keep = [false; TAIL];
-        for (row, (time, keep)) in times.iter().zip(&mut keep).enumerate() {
-            *keep = wanted.range.contains(*time) && has(row);
+        for (at, _) in columns.iter().enumerate().filter(|(_, column)| asked(column).is_some()) {
+            for (row, (time, keep)) in times.iter().zip(&mut keep).enumerate() {
+                *keep |= wanted.range.contains(*time) && masks.has(row, at);
+            }
         }
         let before = out.times.len();
         out.times.extend(times.iter().zip(keep).filter(|(_, keep)| *keep).map(|(time, _)| *time));
-        for (at, (column, place)) in columns.iter().zip(&places).enumerate() {
-            let Some(target) = place.and_then(|place| out.columns.get_mut(place)) else {
+        for (at, column) in columns.iter().enumerate() {
+            let Some(target) = asked(column).and_then(|place| out.columns.get_mut(place)) else {
                 pack::skip(&mut reader, self.rows)?;
                 continue;
             };
@@ -248,12 +246,24 @@ impl<'a> Block<'a> {
     }
 }
 
+/// The instants of a block's rows.
+struct Times {
+    all: [i64; TAIL],
+    count: usize,
+}
+
+impl Times {
+    fn iter(&self) -> impl Iterator<Item = &i64> {
+        self.all.iter().take(self.count)
+    }
+}
+
 /// Columns that a block doesn't have get no values for its rows.
 fn fill(out: &mut Decoded, before: usize) {
     let rows = out.times.len();
     for column in &mut out.columns {
-        if column.values.len() == before && rows > before {
-            (before..rows).for_each(|_| column.push(None));
+        if column.values.len() == before {
+            column.push_empty(rows - before);
         }
     }
 }

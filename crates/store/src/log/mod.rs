@@ -64,8 +64,13 @@ impl Log {
         let mut file = File::create(&path).map_err(Error::io("create", &path))?;
         let header = [MAGIC.as_slice(), &self.number.to_le_bytes()].concat();
         let written = file.write_all(&header).and_then(|()| file.sync_all());
-        written.map_err(Error::io("write", &path))?;
-        sync_folder(&self.folder)?;
+        let begun =
+            written.map_err(Error::io("write", &path)).and_then(|()| sync_folder(&self.folder));
+        if let Err(fault) = begun {
+            // One that stays is as good as one that was begun.
+            let _ = std::fs::remove_file(&path);
+            return Err(fault);
+        }
         self.file = Some(file);
         self.length = FILE_HEADER as u64;
         Ok(())

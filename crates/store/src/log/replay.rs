@@ -22,6 +22,10 @@ pub(crate) fn replay(
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let mut at = FILE_HEADER;
     let header = [MAGIC.as_slice(), &number.to_le_bytes()].concat();
+    if bytes.len() < FILE_HEADER && header.starts_with(&bytes) {
+        // The process ended, or the disk was full, when the file was begun.
+        return Ok(bytes.len() as u64);
+    }
     if bytes.get(..FILE_HEADER) != Some(&header) {
         // The records' checksums tell whether they are this file's.
         let cut = bytes.len().min(FILE_HEADER) as u64;

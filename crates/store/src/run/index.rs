@@ -97,18 +97,31 @@ fn read_entry(
 pub(crate) struct Cursor {
     run: Arc<Run>,
     damages: Arc<Damages>,
-    index: Window,
-    payloads: Arc<Mutex<Window>>,
+    /// Opened when the first series is found in it.
+    file: Option<OpenFile>,
     /// The frame that was read last, and which it is.
     frame: Option<(usize, Arc<Frame>)>,
 }
 
+struct OpenFile {
+    index: Window,
+    payloads: Arc<Mutex<Window>>,
+}
+
 impl Cursor {
-    /// Opens the run's file.
-    pub(crate) fn open(run: Arc<Run>, damages: Arc<Damages>) -> Result<Self, Error> {
-        let file = run.file()?;
-        let payloads = Arc::new(Mutex::new(Window::new(Arc::clone(&file))));
-        Ok(Self { run, damages, index: Window::new(file), payloads, frame: None })
+    pub(crate) const fn new(run: Arc<Run>, damages: Arc<Damages>) -> Self {
+        Self { run, damages, file: None, frame: None }
+    }
+
+    fn file(&mut self) -> Result<&mut OpenFile, Error> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => {
+                let file = self.run.file()?;
+                let payloads = Arc::new(Mutex::new(Window::new(Arc::clone(&file))));
+                Ok(none.insert(OpenFile { index: Window::new(file), payloads }))
+            }
+        }
     }
 
     pub(crate) const fn run(&self) -> &Arc<Run> {
@@ -119,7 +132,8 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// The disk failed, or the index is damaged where they should be.
+    /// The disk failed, or the index is damaged where some of them should be; the others were handed
+    /// over.
     pub(crate) fn chunks(
         &mut self,
         series: SeriesId,
@@ -129,23 +143,37 @@ impl Cursor {
         if !self.run.span.overlaps(&range) || !self.run.series.contains(series.get()) {
             return Ok(());
         }
+        let mut found = Ok(());
+        // The frame before the first that begins with the series may end with it.
         let before = self.run.frames.partition_point(|frame| frame.first < series);
-        // The frame before may end with the series.
         for at in before.saturating_sub(1).. {
-            let Some(place) = self.run.frames.get(at).filter(|frame| frame.first <= series) else {
-                break;
-            };
-            let frame = self.frame(at, *place)?;
-            for (entry_at, entry) in frame.entries.iter().enumerate() {
-                if entry.series == series && entry.span.overlaps(&range) {
-                    each(Entry {
-                        run: Arc::clone(&self.run),
-                        damages: Arc::clone(&self.damages),
-                        payloads: Arc::clone(&self.payloads),
-                        frame: Arc::clone(&frame),
-                        at: entry_at,
-                    });
-                }
+            let place = self.run.frames.get(at).filter(|frame| frame.first <= series).copied();
+            let Some(place) = place else { break };
+            match self.frame(at, place) {
+                Ok(frame) => self.entries(&frame, series, range, &mut each)?,
+                Err(fault) => found = Err(fault),
+            }
+        }
+        found
+    }
+
+    fn entries(
+        &mut self,
+        frame: &Arc<Frame>,
+        series: SeriesId,
+        range: TimeRange,
+        mut each: impl FnMut(Entry),
+    ) -> Result<(), Error> {
+        let payloads = Arc::clone(&self.file()?.payloads);
+        for (at, entry) in frame.entries.iter().enumerate() {
+            if entry.series == series && entry.span.overlaps(&range) {
+                each(Entry {
+                    run: Arc::clone(&self.run),
+                    damages: Arc::clone(&self.damages),
+                    payloads: Arc::clone(&payloads),
+                    frame: Arc::clone(frame),
+                    at,
+                });
             }
         }
         Ok(())
@@ -155,7 +183,7 @@ impl Cursor {
         if let Some((_, frame)) = self.frame.as_ref().filter(|(there, _)| *there == at) {
             return Ok(Arc::clone(frame));
         }
-        let read = self.index.read(place.offset, place.length as usize);
+        let read = self.file()?.index.read(place.offset, place.length as usize);
         let part = read.map_err(Error::io("read", &self.run.path))?;
         let content = frame::content(part.bytes(), *frame::INDEX, place.offset);
         let frame = content.map(<[u8]>::len).and_then(|content| {

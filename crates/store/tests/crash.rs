@@ -1,0 +1,206 @@
+//! Killed at any moment under load, a store has every acknowledged point after a start, once.
+//!
+//! This binary runs itself again as the process that writes, which seals, merges, deletes and retains all
+//! the time, and is killed. `SVCFLOW_CRASH_ROUNDS` says how often; 10 times without.
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use svcflow_store::{
+    Block, FieldType, FieldValue, Options, Order, PolicySpec, ScanRequest, Snapshot, Store,
+    TimeRange,
+};
+
+const FOLDER: &str = "SVCFLOW_CRASH_FOLDER";
+const FIRST: &str = "SVCFLOW_CRASH_FIRST";
+/// Writers at the same time; each has series of its own.
+const WRITERS: i64 = 3;
+/// Series that a batch has a point of.
+const SERIES: i64 = 40;
+const SECOND: i64 = 1_000_000_000;
+
+/// Small, so that everything happens all the time.
+fn options() -> Options {
+    Options { head_bytes: 64 << 10, log_bytes: 256 << 10, ..Options::default() }
+}
+
+/// The instant of a writer's `number`th batch: mostly one after the other, sometimes late.
+fn time(number: i64) -> i64 {
+    let late = if number % 7 == 3 { 50 } else { 0 };
+    (number - late) * SECOND + late
+}
+
+/// The value of the `number`th batch for a series.
+fn value(number: i64, series: i64) -> i64 {
+    number * 1_000 + series
+}
+
+fn write(store: &Store, writer: i64, number: i64) {
+    let mut batch = store.batch("db", None).unwrap();
+    for at in 0..SERIES {
+        // New series again and again.
+        let name = format!("{}", at + number / 100 * SERIES);
+        let tags = [("at", name.as_str()), ("writer", &format!("{writer}"))];
+        let series = batch.series("m", &tags).unwrap();
+        let field = batch.field(series, "f", FieldType::Integer).unwrap();
+        batch
+            .push(series, time(number), &[(field, FieldValue::Integer(value(number, at)))])
+            .unwrap();
+    }
+    batch.commit().unwrap();
+}
+
+/// Not a test of its own: what is killed.
+#[test]
+fn writes_until_it_is_killed() {
+    let Ok(folder) = std::env::var(FOLDER) else { return };
+    let first: Vec<i64> =
+        std::env::var(FIRST).unwrap().split(' ').map(|number| number.parse().unwrap()).collect();
+    let store = Store::open(Path::new(&folder), options()).unwrap();
+    println!("\nopen");
+    std::thread::scope(|scope| {
+        for (writer, first) in (0..).zip(first) {
+            let store = &store;
+            scope.spawn(move || {
+                for number in first.. {
+                    write(store, writer, number);
+                    println!("ack {writer} {number}");
+                    std::io::stdout().flush().unwrap();
+                }
+            });
+        }
+        scope.spawn(|| disturb(&store));
+    });
+}
+
+/// What else happens: data that comes and goes.
+fn disturb(store: &Store) {
+    let policy = PolicySpec::new("short", Some(Duration::from_secs(3_600)));
+    store.create_policy("db", policy, false).unwrap();
+    for number in 0.. {
+        let mut batch = store.batch("db", Some("short")).unwrap();
+        let series = batch.series("passing", &[("number", &format!("{number}"))]).unwrap();
+        let field = batch.field(series, "f", FieldType::Float).unwrap();
+        batch.push(series, number * SECOND, &[(field, FieldValue::Float(0.5))]).unwrap();
+        // The series may be retained before its points are there.
+        let _ = batch.commit();
+        let snapshot = store.read("db").unwrap();
+        if let Some(passing) = snapshot.measurement("passing").filter(|_| number % 5 == 0) {
+            store.delete("db", passing.series_all(), TimeRange { first: 0, last: number }).unwrap();
+        }
+        if number % 3 == 0 {
+            store.retain(SystemTime::now()).unwrap();
+        }
+        if number % 10 == 0 {
+            store.create_database("gone", PolicySpec::new("autogen", None)).unwrap();
+            store.drop_database("gone").unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+/// Runs the writing process for a while, kills it, and gives each writer's last acknowledged batch.
+fn run_and_kill(folder: &Path, first: &[i64], time: Duration) -> Vec<i64> {
+    let first: Vec<String> = first.iter().map(i64::to_string).collect();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "writes_until_it_is_killed", "--nocapture"])
+        .env(FOLDER, folder)
+        .env(FIRST, first.join(" "))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut last = BTreeMap::new();
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let mut words = line.split(' ').skip_while(|word| !word.ends_with("ack")).skip(1);
+            if let (Some(Ok(writer)), Some(Ok(number))) =
+                (words.next().map(str::parse::<i64>), words.next().map(str::parse::<i64>))
+            {
+                last.insert(writer, number);
+            }
+        }
+        last
+    });
+    std::thread::sleep(time);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let last = reader.join().unwrap();
+    (0..WRITERS).map(|writer| last.get(&writer).copied().unwrap_or(-1)).collect()
+}
+
+/// Every row of a writer: (series' number, instant) and value.
+fn rows(snapshot: &Snapshot, writer: i64) -> BTreeMap<(i64, i64), i64> {
+    let mut rows = BTreeMap::new();
+    let Some(measurement) = snapshot.measurement("m") else { return rows };
+    let fields: Vec<_> = measurement.fields(None).unwrap().iter().map(|field| field.id).collect();
+    let series = measurement.series_with("writer", &writer.to_string());
+    let request = ScanRequest {
+        policy: None,
+        series: &series,
+        fields: &fields,
+        range: TimeRange::ALL,
+        order: Order::Ascending,
+    };
+    let mut scan = snapshot.scan(&request).unwrap();
+    let mut block = Block::default();
+    while let Some(series) = scan.next_series().unwrap() {
+        let at: i64 = measurement.tag(series, "at").unwrap().parse().unwrap();
+        while let Some(chunk) = scan.next_chunk().unwrap() {
+            chunk.decode(&mut block).unwrap();
+            for (row, time) in block.times.iter().enumerate() {
+                let Some(FieldValue::Integer(value)) = block.columns.first().unwrap().get(row)
+                else {
+                    unreachable!()
+                };
+                assert!(rows.insert((at, *time), value).is_none(), "a row twice");
+            }
+        }
+    }
+    rows
+}
+
+fn check(folder: &Path, acknowledged: &[i64]) -> Vec<i64> {
+    let store = Store::open(folder, options()).unwrap();
+    let snapshot = store.read("db").unwrap();
+    let mut next = Vec::new();
+    for (writer, last) in (0..).zip(acknowledged) {
+        let found = rows(&snapshot, writer);
+        let expected = |last: i64| -> BTreeMap<(i64, i64), i64> {
+            let batches = (0..=last).flat_map(|number| (0..SERIES).map(move |at| (number, at)));
+            batches
+                .map(|(number, at)| ((at + number / 100 * SERIES, time(number)), value(number, at)))
+                .collect()
+        };
+        // The batch that was under way is there as a whole, or not at all.
+        let whole = found == expected(last + 1);
+        assert!(whole || found == expected(*last), "writer {writer} acknowledged {last}");
+        next.push(if whole { last + 2 } else { last + 1 });
+    }
+    next
+}
+
+#[test]
+fn a_killed_store_has_all_that_was_acknowledged() {
+    let rounds = std::env::var("SVCFLOW_CRASH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), options()).unwrap();
+    store.create_database("db", PolicySpec::new("autogen", None)).unwrap();
+    drop(store);
+    let mut next = vec![0; usize::try_from(WRITERS).unwrap()];
+    let mut seed = std::process::id();
+    for _ in 0..rounds.unwrap_or(10) {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let time = Duration::from_millis(100 + u64::from(seed >> 16) % 700);
+        let acknowledged = run_and_kill(folder.path(), &next, time);
+        let last: Vec<i64> =
+            acknowledged.iter().zip(&next).map(|(last, next)| (*last).max(next - 1)).collect();
+        next = check(folder.path(), &last);
+    }
+    println!("batches of each writer: {next:?}");
+    assert!(next.iter().all(|next| *next > 0), "nothing was written");
+}
