@@ -5,7 +5,9 @@ use std::sync::Arc;
 use svcflow_influxql as ql;
 use svcflow_store::TimeRange;
 
-use super::gathering::{Gathering, Work};
+use super::budget::Held;
+use super::gathered::Work;
+use super::gathering::Gathering;
 use super::groups::Group;
 use super::join::join;
 use super::lanes::Lanes;
@@ -16,33 +18,104 @@ use crate::kernel::buckets::Buckets;
 use crate::kernel::fill::{FillWith, fill};
 use crate::kernel::points::Points;
 use crate::kernel::transform::transform;
-use crate::plan::{Aggregate, CallPlan, Kind, Level, Transform};
+use crate::plan::{Aggregate, Body, CallPlan, Kind, Level, Mapped, Transform};
 use crate::{QueryError, Scalar};
 
+/// What a level's calls gather of a group, or of some of its series.
+pub(super) struct CallsGathered<'a> {
+    lanes: Lanes,
+    /// By the range that they look at.
+    all: Vec<(TimeRange, Gathering<'a>)>,
+}
+
+impl CallsGathered<'_> {
+    /// Takes what the same calls have gathered of other series.
+    pub(super) fn absorb(&mut self, other: Self) {
+        for ((_, gathering), (_, other)) in self.all.iter_mut().zip(other.all) {
+            gathering.absorb(other);
+        }
+    }
+
+    /// Whether all are made of parts, so that series may be read in any order, and apart.
+    pub(super) fn of_parts(&self) -> bool {
+        self.all.iter().all(|(_, gathering)| gathering.of_parts())
+    }
+}
+
+/// The series of a group to be read at each leaf.
+pub(super) type SeriesAt<'s> = &'s dyn Fn(usize) -> &'s [u32];
+
 impl Query<'_> {
-    pub(super) fn calls(
+    /// What a level's calls are to gather, and nothing gathered yet.
+    pub(super) fn nothing_gathered<'n>(level: &'n Level, range: TimeRange) -> CallsGathered<'n> {
+        let lanes = Lanes::new(&level.group_by, &level.dimensions);
+        let Body::Calls { calls, beside, selector } = &level.body else {
+            return CallsGathered { lanes, all: Vec::new() };
+        };
+        let gathering = |(shifted, those): (TimeRange, Vec<usize>)| {
+            let calls = those.into_iter().filter_map(|at| Some((at, calls.get(at)?)));
+            let work =
+                calls.map(|(at, call)| Work { at, call, beside, buckets: buckets(level, shifted) });
+            (shifted, Gathering::new(level, work.collect(), *selector))
+        };
+        let all = by_range(level, range, calls).into_iter().map(gathering).collect();
+        CallsGathered { lanes, all }
+    }
+
+    /// Reads all sources of a level of calls.
+    pub(super) fn gather<'n>(
         &self,
-        node: &Node<'_>,
+        node: &Node<'n>,
         group: &Group,
+        series: SeriesAt<'_>,
         range: TimeRange,
-        calls: &[CallPlan],
-        beside: &[usize],
-        selector: bool,
+        held: &mut Held<'_>,
+    ) -> Result<CallsGathered<'n>, QueryError> {
+        let mut gathered = Self::nothing_gathered(node.level, range);
+        let lanes = &mut gathered.lanes;
+        for (range, gathering) in &mut gathered.all {
+            for source in &node.sources {
+                match source {
+                    NodeSource::Leaf(at) => {
+                        let Some(leaf) = self.leaves.get(*at) else { continue };
+                        gathering.leaf(self, leaf, series(*at), *range, lanes, held)?;
+                    }
+                    NodeSource::Inner { node: inner, map } if gathering.wants(map) => {
+                        let one_by_one = self.lanewise(inner).filter(|_| gathering.of_parts());
+                        if let Some(leaf) = one_by_one {
+                            let tags = map.iter().any(|it| matches!(it, Mapped::Tag(_)));
+                            let keys = tags || !lanes.is_single();
+                            let series = series(leaf.index);
+                            self.each_lane(inner, leaf, series, *range, keys, &mut |rows| {
+                                gathering.rows(node, rows, inner, map, lanes, held)
+                            })?;
+                        } else {
+                            let mut within = self.budget.hold();
+                            let rows = self.rows(inner, group, *range, &mut within)?;
+                            gathering.rows(node, &rows, inner, map, lanes, held)?;
+                        }
+                    }
+                    NodeSource::Inner { .. } => {}
+                }
+            }
+        }
+        Ok(gathered)
+    }
+
+    /// The rows of a level of calls, of what these have gathered.
+    pub(super) fn finish(
+        &self,
+        level: &Level,
+        gathered: CallsGathered<'_>,
+        held: &mut Held<'_>,
     ) -> Result<Rows, QueryError> {
-        let level = node.level;
-        let mut lanes = Lanes::new(&level.group_by, &level.dimensions);
+        let Body::Calls { calls, .. } = &level.body else { return Ok(Rows::default()) };
+        let CallsGathered { mut lanes, all } = gathered;
         let mut made: Vec<Option<Points>> = vec![None; calls.len()];
-        for (shifted, those) in by_range(level, range, calls) {
-            let work: Vec<Work<'_>> = those
-                .iter()
-                .filter_map(|at| Some((*at, calls.get(*at)?)))
-                .map(|(at, call)| Work { at, call, beside, buckets: buckets(level, shifted) })
-                .collect();
-            let mut gathering = Gathering::new(self, level, work, selector);
-            self.gather(node, group, shifted, &mut gathering, &mut lanes)?;
-            for (at, points) in gathering.finish(&mut lanes, self.seed)? {
+        for (range, gathering) in all {
+            for (at, points) in gathering.finish(self, &mut lanes)? {
                 let Some(call) = calls.get(at) else { continue };
-                let points = self.finish_call(level, call, points, shifted)?;
+                let points = self.finish_call(level, call, points, range, held)?;
                 if let Some(made) = made.get_mut(at) {
                     *made = Some(points);
                 }
@@ -57,39 +130,14 @@ impl Query<'_> {
         Ok(put_out(level, rows, &known))
     }
 
-    /// Reads all sources.
-    fn gather(
-        &self,
-        node: &Node<'_>,
-        group: &Group,
-        range: TimeRange,
-        gathering: &mut Gathering<'_, '_>,
-        lanes: &mut Lanes,
-    ) -> Result<(), QueryError> {
-        for source in &node.sources {
-            match source {
-                NodeSource::Leaf(at) => {
-                    let Some(leaf) = self.leaves.get(*at) else { continue };
-                    gathering.leaf(leaf, self.series(group, *at), range, lanes)?;
-                }
-                NodeSource::Inner { node: inner, map } => {
-                    if gathering.wants(map) {
-                        let rows = self.rows(inner, group, range)?;
-                        gathering.rows(node, &rows, inner, map, lanes);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Fills buckets, goes through the functions around, and cuts out the page.
-    fn finish_call(
+    pub(super) fn finish_call(
         &self,
         level: &Level,
         call: &CallPlan,
         points: Points,
         range: TimeRange,
+        held: &mut Held<'_>,
     ) -> Result<Points, QueryError> {
         let mut points = points;
         self.budget.buckets(u64::try_from(points.len()).unwrap_or(u64::MAX))?;
@@ -98,6 +146,7 @@ impl Query<'_> {
             let charge = &mut |count| self.budget.buckets(count);
             points = fill(&points, &buckets, &with, level.ascending, charge)?;
         }
+        held.add(points.bytes())?;
         for function in &call.transforms {
             let kind = points.column.values.kind();
             points = transform(function, points, level.ascending)
@@ -113,7 +162,11 @@ impl Query<'_> {
 }
 
 /// Calls by the range that they look at: those that look back at earlier buckets begin before.
-fn by_range(level: &Level, range: TimeRange, calls: &[CallPlan]) -> Vec<(TimeRange, Vec<usize>)> {
+pub(super) fn by_range(
+    level: &Level,
+    range: TimeRange,
+    calls: &[CallPlan],
+) -> Vec<(TimeRange, Vec<usize>)> {
     let mut ranges: Vec<(TimeRange, Vec<usize>)> = Vec::new();
     for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.kind.is_some()) {
         let back = call.transforms.iter().filter(|function| function.looks_back()).count();
@@ -142,7 +195,7 @@ pub(super) fn buckets(level: &Level, range: TimeRange) -> Buckets {
 }
 
 /// How the buckets of a call are filled.
-fn filling(level: &Level, call: &CallPlan) -> Option<FillWith> {
+pub(super) fn filling(level: &Level, call: &CallPlan) -> Option<FillWith> {
     level.interval?;
     let counts = match call.aggregate.as_ref()? {
         Aggregate::Count | Aggregate::CountDistinct => true,

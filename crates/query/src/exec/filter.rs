@@ -24,11 +24,6 @@ impl Selection {
     pub(crate) fn condition(&self, series: u32) -> Option<&Eval> {
         self.asked.iter().find(|(those, _)| those.contains(series)).map(|(_, eval)| eval)
     }
-
-    /// Whether nothing is to be asked of any row.
-    pub(crate) fn unconditional(&self) -> bool {
-        self.asked.is_empty()
-    }
 }
 
 /// Asks what can be asked of the tags.

@@ -30,9 +30,14 @@ impl Group {
         std::iter::once(&self.first).chain(&self.more)
     }
 
-    /// The same with only some of its series.
-    pub(crate) fn part(&self, range: Range<usize>) -> Self {
-        Self { first: Members { leaf: self.first.leaf, range }, more: Vec::new() }
+    /// Its series, where they are all of one place.
+    pub(crate) const fn only(&self) -> Option<&Members> {
+        if self.more.is_empty() { Some(&self.first) } else { None }
+    }
+
+    /// How many series it has.
+    pub(crate) fn len(&self) -> usize {
+        self.members().map(|members| members.range.len()).sum()
     }
 }
 
@@ -42,6 +47,13 @@ pub(crate) struct Groups {
     pub(crate) groups: Vec<Group>,
     /// By place: the series, those of a group together, ascending by id.
     pub(crate) series: Vec<Vec<u32>>,
+}
+
+impl Groups {
+    /// These of the series of a place.
+    pub(crate) fn at(&self, leaf: usize, range: Range<usize>) -> &[u32] {
+        self.series.get(leaf).and_then(|series| series.get(range)).unwrap_or_default()
+    }
 }
 
 /// One place where the query reads a measurement.

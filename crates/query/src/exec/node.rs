@@ -1,11 +1,9 @@
 //! A plan tied to what is stored: each place where it reads a measurement has its series.
 
-use std::sync::Arc;
-
-use svcflow_store::TimeRange;
+use svcflow_store::{SeriesId, TimeRange};
 
 use super::budget::Budget;
-use super::groups::{Groups, Place, group};
+use super::groups::{Group, Groups, Place, group};
 use super::scan::Leaf;
 use super::tables::StoredTable;
 use crate::QueryError;
@@ -72,21 +70,24 @@ impl<'a> Query<'a> {
         TimeRange { first: range.first.max(self.read.first), last: range.last.min(self.read.last) }
     }
 
-    /// The tags of a group, with their keys.
-    pub(crate) fn tags(
-        &self,
-        group: &super::groups::Group,
-    ) -> (Arc<str>, Vec<(Arc<str>, Arc<str>)>) {
-        let keys = &self.root.level.dimensions;
-        let member = group.members().next();
-        let found = member.and_then(|members| {
+    /// The measurement and the tags of a group, with their keys.
+    pub(crate) fn tags(&self, group: &Group) -> (&str, Vec<(&str, &str)>) {
+        let members = group.members().next();
+        let found = members.and_then(|members| {
             let leaf = self.leaves.get(members.leaf)?;
             let series = self.groups.series.get(members.leaf)?.get(members.range.start)?;
-            Some((leaf, *series))
+            Some((leaf, SeriesId::new(*series)))
         });
-        let Some((leaf, series)) = found else { return (Arc::default(), Vec::new()) };
-        let values = super::groups::each_tag(leaf.table, series, keys, |value| Arc::from(value));
-        (Arc::clone(&leaf.table.table.name), keys.iter().cloned().zip(values).collect())
+        let Some((leaf, series)) = found else { return ("", Vec::new()) };
+        let keys = &self.root.level.dimensions;
+        let mut tags = leaf.table.measurement.tags(series).peekable();
+        let mut all = Vec::with_capacity(keys.len());
+        for key in keys.iter() {
+            while tags.next_if(|(known, _)| *known < &**key).is_some() {}
+            let value = tags.next_if(|(known, _)| *known == &**key);
+            all.push((&**key, value.map_or("", |(_, value)| value)));
+        }
+        (&leaf.table.table.name, all)
     }
 }
 
@@ -97,7 +98,7 @@ fn node<'a>(level: &'a Level, tables: &'a [StoredTable], leaves: &mut Vec<Leaf<'
             LevelSource::Table(table) => {
                 if let Some(stored) = tables.get(table.id) {
                     sources.push(NodeSource::Leaf(leaves.len()));
-                    leaves.push(Leaf::new(stored, level));
+                    leaves.push(Leaf::new(leaves.len(), stored, level));
                 }
             }
             LevelSource::Subquery { level, map } => {

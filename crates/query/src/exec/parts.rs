@@ -7,7 +7,7 @@ use crate::kernel::accumulate::{Accumulator, Count, Mean, Pick, Spread, States, 
 use crate::kernel::columns::integer_to_float;
 use crate::kernel::points::Points;
 use crate::kernel::runs::Runs;
-use crate::plan::MIN_TIME;
+use crate::plan::{Level, MIN_TIME};
 use crate::{Column, Values};
 
 /// Points of buckets, with what their order hangs on.
@@ -81,6 +81,11 @@ pub(super) fn ordered(unordered: Unordered, ascending: bool) -> Points {
 /// Where nothing bounds the time, the bucket is said to begin in 1970.
 pub(super) fn from_zero(times: &mut [i64], unbounded: i64) {
     times.iter_mut().filter(|time| **time == unbounded).for_each(|time| *time = 0);
+}
+
+/// The points of a series that stands by itself, whose rows a call made this of.
+pub(super) fn points_of_one(made: Accumulator, level: &Level, selector: bool) -> Points {
+    ordered(of_one(made, selector && level.interval.is_none()), level.ascending)
 }
 
 fn of_one(accumulator: Accumulator, keep_times: bool) -> Unordered {

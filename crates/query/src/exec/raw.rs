@@ -2,6 +2,7 @@
 
 use svcflow_store::TimeRange;
 
+use super::budget::Held;
 use super::groups::Group;
 use super::lanes::Lanes;
 use super::merge::most_of_each_shard;
@@ -19,24 +20,29 @@ impl Query<'_> {
         node: &Node<'_>,
         group: &Group,
         around: TimeRange,
+        held: &mut Held<'_>,
     ) -> Result<Rows, QueryError> {
         self.budget.go_on()?;
         let range = super::node::range_of(node.level, around);
         match &node.level.body {
             Body::Nothing => Ok(Rows::default()),
-            Body::Raw { columns } => self.raw(node, group, range, columns),
-            Body::Calls { calls, beside, selector } => {
-                self.calls(node, group, range, calls, beside, *selector)
+            Body::Raw { columns } => self.raw(node, group, range, columns, held),
+            Body::Calls { .. } => {
+                let series = |leaf: usize| self.series(group, leaf);
+                let gathered = self.gather(node, group, &series, range, held)?;
+                self.finish(node.level, gathered, held)
             }
         }
     }
 
-    fn raw(
+    /// Rows put out as they are.
+    pub(super) fn raw(
         &self,
         node: &Node<'_>,
         group: &Group,
         range: TimeRange,
         columns: &[usize],
+        held: &mut Held<'_>,
     ) -> Result<Rows, QueryError> {
         let level = node.level;
         let mut lanes = Lanes::new(&level.group_by, &level.dimensions);
@@ -54,11 +60,11 @@ impl Query<'_> {
                         most: most_of_series(level, &lanes),
                     };
                     let series = self.series(group, *at);
-                    let stream = self.leaf_rows(leaf, series, range, &wanted, &mut lanes)?;
+                    let stream = self.leaf_rows(leaf, series, range, &wanted, &mut lanes, held)?;
                     limited_reading(stream, level, &lanes, leaf.table.shard)
                 }
                 NodeSource::Inner { node: inner, map } => {
-                    let rows = self.rows(inner, group, range)?;
+                    let rows = self.rows(inner, group, range, held)?;
                     inner_stream(node, &rows, inner, map, &mut lanes).select(columns)
                 }
             });

@@ -26,29 +26,6 @@ impl Rows {
     pub(crate) fn lane(&self, row: usize) -> u32 {
         self.lanes.get(row).copied().unwrap_or(0)
     }
-
-    /// These rows, in this order.
-    pub(crate) fn pick(&self, rows: &[u32]) -> Self {
-        let time = |row: &u32| self.times.get(*row as usize).copied();
-        let lane = |row: &u32| self.lanes.get(*row as usize).copied();
-        Self {
-            times: rows.iter().filter_map(time).collect(),
-            columns: self.columns.iter().map(|column| column.pick(rows)).collect(),
-            lanes: rows.iter().filter_map(lane).collect(),
-            keys: self.keys.clone(),
-        }
-    }
-
-    pub(crate) fn reverse(&mut self) {
-        self.times.reverse();
-        self.lanes.reverse();
-        self.columns.iter_mut().for_each(Column::reverse);
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        let columns: usize = self.columns.iter().map(Column::bytes).sum();
-        self.times.capacity() * 8 + self.lanes.capacity() * 4 + columns
-    }
 }
 
 /// The rows that `LIMIT` and `OFFSET` leave. They count anew whenever the series changes from one row to

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use svcflow_store as store;
-use svcflow_store::{Block, FieldId, Order, RoaringBitmap, ScanRequest, SeriesId, TimeRange};
+use svcflow_store::{
+    Block, Chunk, FieldId, Order, RoaringBitmap, Scan, ScanRequest, SeriesId, TimeRange,
+};
 
 use super::budget::Budget;
 use super::filter::Selection;
@@ -15,6 +17,8 @@ use crate::{Column, QueryError, Validity, Values};
 
 /// A place where a query reads a measurement.
 pub(crate) struct Leaf<'a> {
+    /// Its number.
+    pub(crate) index: usize,
     pub(crate) table: &'a StoredTable,
     pub(crate) level: &'a Level,
     pub(crate) selection: Selection,
@@ -42,6 +46,29 @@ pub(crate) enum Flow {
     NextSeries,
 }
 
+/// Takes the rows of series.
+pub(crate) trait Consumer {
+    /// Takes what is known of a chunk's fields instead of its rows, if that is enough.
+    fn summary(
+        &mut self,
+        _leaf: &Leaf<'_>,
+        _series: u32,
+        _chunk: &Chunk,
+    ) -> Result<bool, QueryError> {
+        Ok(false)
+    }
+
+    /// Takes rows. Series come by their ids; blocks, and so the rows of a series, in the order asked for;
+    /// rows within a block always ascending.
+    fn rows(&mut self, rows: &mut SeriesRows) -> Result<Flow, QueryError>;
+}
+
+impl<F: FnMut(&mut SeriesRows) -> Result<Flow, QueryError>> Consumer for F {
+    fn rows(&mut self, rows: &mut SeriesRows) -> Result<Flow, QueryError> {
+        self(rows)
+    }
+}
+
 /// Rows of one series, one block of them.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesRows {
@@ -53,7 +80,7 @@ pub(crate) struct SeriesRows {
 }
 
 impl<'a> Leaf<'a> {
-    pub(crate) fn new(table: &'a StoredTable, level: &'a Level) -> Self {
+    pub(crate) fn new(index: usize, table: &'a StoredTable, level: &'a Level) -> Self {
         let selection = super::filter::select(table, level.condition.as_ref(), &level.inputs);
         let mut fields = Vec::new();
         let columns: Vec<ReadAs> =
@@ -65,12 +92,15 @@ impl<'a> Leaf<'a> {
         };
         let is_field = |at: &usize| matches!(columns.get(*at), Some(ReadAs::Field(..)));
         let driving = wanted.into_iter().filter(is_field).collect();
-        Self { table, level, selection, columns, fields, driving }
+        Self { index, table, level, selection, columns, fields, driving }
     }
 
-    /// Whether no row can come of it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.driving.is_empty() || self.selection.series.is_empty()
+    /// The number of the field that an input is read from as it is, among those that are read.
+    pub(crate) fn field(&self, input: usize) -> Option<usize> {
+        match self.columns.get(input) {
+            Some(ReadAs::Field(at, None)) => Some(*at),
+            _ => None,
+        }
     }
 
     /// Whether this input is a field that the measurement has.
@@ -78,19 +108,61 @@ impl<'a> Leaf<'a> {
         self.driving.contains(&input)
     }
 
-    /// Calls `each` with the rows of these series, block by block. Series come by their ids; blocks, and so
-    /// the rows of a series, in the order asked for; rows within a block always ascending.
+    /// Reads the rows of these series.
     pub(crate) fn scan(
         &self,
         series: &[u32],
         range: TimeRange,
         order: Order,
         budget: &Budget<'_>,
-        each: &mut dyn FnMut(&mut SeriesRows) -> Result<Flow, QueryError>,
+        consumer: &mut dyn Consumer,
     ) -> Result<(), QueryError> {
         if self.driving.is_empty() || range.is_empty() || series.is_empty() {
             return Ok(());
         }
+        let mut scan = self.open(series, range, order)?;
+        let mut block = Block::default();
+        let mut rows = SeriesRows::default();
+        while let Some(series) = scan.next_series().map_err(store_error)? {
+            rows.series = series.get();
+            while let Some(chunk) = scan.next_chunk().map_err(store_error)? {
+                if consumer.summary(self, series.get(), &chunk)? {
+                    continue;
+                }
+                chunk.decode(&mut block).map_err(store_error)?;
+                budget.rows(block.rows())?;
+                self.fill(&mut rows, &mut block);
+                if rows.times.is_empty() {
+                    continue;
+                }
+                if consumer.rows(&mut rows)? == Flow::NextSeries {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// When each series has rows, and at most how many, as far as that is known without reading them.
+    pub(crate) fn extent(
+        &self,
+        series: &[u32],
+        range: TimeRange,
+        mut each: impl FnMut(u32, TimeRange, usize),
+    ) -> Result<(), QueryError> {
+        if self.driving.is_empty() || range.is_empty() || series.is_empty() {
+            return Ok(());
+        }
+        let mut scan = self.open(series, range, Order::Ascending)?;
+        while let Some(series) = scan.next_series().map_err(store_error)? {
+            while let Some(chunk) = scan.next_chunk().map_err(store_error)? {
+                each(series.get(), chunk.range(), chunk.rows());
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, series: &[u32], range: TimeRange, order: Order) -> Result<Scan, QueryError> {
         let wanted: RoaringBitmap = series.iter().copied().collect();
         let request = ScanRequest {
             policy: Some(&self.table.policy),
@@ -99,24 +171,7 @@ impl<'a> Leaf<'a> {
             range,
             order,
         };
-        let mut scan = self.table.snapshot.scan(&request).map_err(store_error)?;
-        let mut block = Block::default();
-        let mut rows = SeriesRows::default();
-        while let Some(series) = scan.next_series().map_err(store_error)? {
-            rows.series = series.get();
-            while let Some(chunk) = scan.next_chunk().map_err(store_error)? {
-                chunk.decode(&mut block).map_err(store_error)?;
-                budget.rows(block.rows())?;
-                self.fill(&mut rows, &mut block);
-                if rows.times.is_empty() {
-                    continue;
-                }
-                if each(&mut rows)? == Flow::NextSeries {
-                    break;
-                }
-            }
-        }
-        Ok(())
+        self.table.snapshot.scan(&request).map_err(store_error)
     }
 
     /// Makes the level's inputs of a block.

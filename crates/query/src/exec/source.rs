@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use svcflow_store::{Order, TimeRange};
 
+use super::budget::Held;
 use super::groups::Group;
 use super::lanes::Lanes;
 use super::merge::{Part, gather, merge, most_of_each_shard};
-use super::node::{Node, NodeSource, Query};
+use super::node::{Node, Query};
 use super::rows::{LaneKey, Rows};
 use super::scan::{Flow, Leaf, SeriesRows};
 use crate::kernel::columns::rows_of;
@@ -41,12 +42,12 @@ impl Query<'_> {
         range: TimeRange,
         wanted: &Wanted<'_>,
         lanes: &mut Lanes,
+        held: &mut Held<'_>,
     ) -> Result<Stream, QueryError> {
         let ascending = leaf.level.ascending;
-        let mut held = self.budget.hold();
         let mut parts: Vec<SeriesPart> = Vec::new();
         let order = if ascending { Order::Ascending } else { Order::Descending };
-        leaf.scan(series, self.clip(range), order, self.budget, &mut |rows| {
+        leaf.scan(series, self.clip(range), order, self.budget, &mut |rows: &mut SeriesRows| {
             let same = parts.last().is_some_and(|part| part.series == rows.series);
             if !same {
                 let lane = lanes.of_series(leaf.table, rows.series);
@@ -324,16 +325,5 @@ pub(crate) fn merge_streams(mut streams: Vec<Stream>, beside: usize, ascending: 
         times: places.iter().filter_map(time).collect(),
         columns: (0..columns).map(column).collect(),
         lanes: places.iter().filter_map(lane).collect(),
-    }
-}
-
-/// Which of a node's sources are stored series.
-pub(crate) fn leaf_of<'a>(
-    query: &'a Query<'_>,
-    source: &NodeSource<'_>,
-) -> Option<(usize, &'a Leaf<'a>)> {
-    match source {
-        NodeSource::Leaf(leaf) => query.leaves.get(*leaf).map(|it| (*leaf, it)),
-        NodeSource::Inner { .. } => None,
     }
 }

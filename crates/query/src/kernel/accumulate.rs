@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use svcflow_store::{NumberSummary, Summary, ValueSummary};
+
 use super::columns::integer_to_float;
 use super::runs::{Runs, State, merge_states};
 use crate::plan::{Aggregate, Kind};
@@ -167,6 +169,38 @@ impl Picking {
     }
 }
 
+impl Picking {
+    /// The first or the last of rows.
+    fn end<T: Clone>(self, times: (i64, i64), first: &T, last: &T) -> (i64, T) {
+        if self == Self::Last { (times.1, last.clone()) } else { (times.0, first.clone()) }
+    }
+
+    /// The row that is picked of those that a summary is of.
+    fn known<T: Picked + Copy>(
+        self,
+        start: i64,
+        states: &mut Runs<Pick<T>>,
+        ends: (i64, i64),
+        known: &NumberSummary<T>,
+    ) {
+        let row = match self {
+            Self::Min => (known.min_time, known.min),
+            Self::Max => (known.max_time, known.max),
+            Self::First | Self::Last => self.end(ends, &known.first, &known.last),
+        };
+        self.put(start, states, row);
+    }
+
+    /// Puts a row in the place of the last bucket's, if it is preferred, or behind it.
+    fn put<T: Picked>(self, start: i64, states: &mut Runs<Pick<T>>, row: (i64, T)) {
+        let (time, value) = row;
+        let last = states.last_if(start);
+        if last.is_none_or(|last| self.prefers((time, &value), (last.time, &last.value))) {
+            states.replace(start, Pick { time, value, row: 0 });
+        }
+    }
+}
+
 impl Accumulator {
     /// For an aggregate of values of a type; `None` where it can't be made of parts, or not of that type.
     pub(crate) fn new(aggregate: &Aggregate, kind: Kind, beside: &[Kind]) -> Option<Self> {
@@ -250,6 +284,69 @@ impl Accumulator {
         }
         for (beside, column) in self.beside.iter_mut().zip(beside) {
             beside.append(column.pick(&rows.picked));
+        }
+    }
+
+    /// Whether a summary of this kind says all that it needs to know of rows.
+    pub(crate) const fn takes(&self, summary: &Summary) -> bool {
+        use ValueSummary::{Boolean, Float, Integer, String};
+        matches!(
+            (&self.states, &summary.values),
+            (States::Count(_), _)
+                | (
+                    States::SumFloat(_)
+                        | States::MeanFloat(_)
+                        | States::SpreadFloat(_)
+                        | States::PickFloat(..),
+                    Float(_)
+                )
+                | (
+                    States::SumInteger(_)
+                        | States::MeanInteger(_)
+                        | States::SpreadInteger(_)
+                        | States::PickInteger(..),
+                    Integer(_)
+                )
+                | (States::PickBoolean(Picking::First | Picking::Last, _), Boolean { .. })
+                | (States::PickString(Picking::First | Picking::Last, _), String { .. })
+        )
+    }
+
+    /// Takes what is known of rows of one bucket, later than those it took of the series before. There are no
+    /// columns beside.
+    pub(crate) fn summary(&mut self, start: i64, summary: &Summary) {
+        use ValueSummary::{Boolean, Float, Integer, String};
+        let ends = (summary.first_time, summary.last_time);
+        match (&mut self.states, &summary.values) {
+            (States::Count(states), _) => {
+                states.add(start, Count(i64::try_from(summary.count).unwrap_or(i64::MAX)));
+            }
+            (States::SumFloat(states), Float(known)) => states.add(start, Sum(known.sum)),
+            (States::SumInteger(states), Integer(known)) => states.add(start, Sum(known.sum)),
+            (States::MeanFloat(states), Float(known)) => {
+                states.add(start, Mean { sum: known.sum, count: summary.count });
+            }
+            (States::MeanInteger(states), Integer(known)) => {
+                states.add(start, Mean { sum: known.sum, count: summary.count });
+            }
+            (States::SpreadFloat(states), Float(known)) => {
+                states.add(start, Spread { min: known.min, max: known.max });
+            }
+            (States::SpreadInteger(states), Integer(known)) => {
+                states.add(start, Spread { min: known.min, max: known.max });
+            }
+            (States::PickFloat(by, states), Float(known)) => by.known(start, states, ends, known),
+            (States::PickInteger(by, states), Integer(known)) => {
+                by.known(start, states, ends, known);
+            }
+            (States::PickBoolean(by, states), Boolean { first, last }) => {
+                by.put(start, states, by.end(ends, first, last));
+            }
+            (States::PickString(by, states), String { first, last }) => {
+                by.put(start, states, by.end(ends, first, last));
+            }
+            // See `takes`.
+            _ => {}
         }
     }
 

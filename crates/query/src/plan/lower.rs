@@ -7,7 +7,7 @@ use svcflow_influxql as ql;
 
 use super::condition::Bounds;
 use super::inputs::Inputs;
-use super::level::{Body, Input, Interval, Level, LevelSource, Mapped, Output};
+use super::level::{Input, Interval, Level, LevelSource, Mapped, Output};
 use super::names::column_names;
 use super::resolve::{Resolved, ResolvedSource};
 use crate::QueryError;

@@ -18,7 +18,7 @@ mod types;
 
 pub(crate) use condition::{Bounds, MAX_TIME, MIN_TIME, Split, has_time, split};
 pub(crate) use level::{
-    Aggregate, Body, CallPlan, Eval, Input, Interval, Level, LevelSource, Mapped, Output, Transform,
+    Aggregate, Body, CallPlan, Eval, Input, Interval, Level, LevelSource, Mapped, Transform,
 };
 pub(crate) use node::{Binary, BinaryOp, Kind, LogicOp, Node, Reference, Regex, op_text};
 pub(crate) use reduce::float_to_integer;

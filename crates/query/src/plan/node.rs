@@ -102,11 +102,6 @@ impl Node {
         )
     }
 
-    /// Whether it is a constant as the grammar has them. A regular expression is none there.
-    pub(crate) const fn is_constant(&self) -> bool {
-        self.is_literal() && !matches!(self, Self::Regex(_))
-    }
-
     /// Calls `visit` with this and all nodes within, outer ones first.
     pub(crate) fn walk(&self, visit: &mut impl FnMut(&Self)) {
         visit(self);

@@ -52,7 +52,8 @@ pub(super) fn cardinality(
         if things.is_empty() || show.page.offset > 0 {
             continue;
         }
-        let tags: Vec<_> = keys.iter().cloned().zip(tags).collect();
+        let tags: Vec<(&str, &str)> =
+            keys.iter().zip(&tags).map(|(key, value)| (&**key, &**value)).collect();
         let count = i64::try_from(things.len()).unwrap_or(i64::MAX);
         put_out(&name, &tags, "count", count, sink)?;
     }
@@ -85,7 +86,7 @@ fn total(
 
 fn put_out(
     name: &str,
-    tags: &[(Arc<str>, Arc<str>)],
+    tags: &[(&str, &str)],
     column: &str,
     count: i64,
     sink: &mut dyn ResultSink,

@@ -14,7 +14,7 @@ pub(crate) fn texts<T: Into<Arc<str>>>(values: impl IntoIterator<Item = T>) -> C
 /// A table to be put out.
 pub(crate) struct Table<'a> {
     pub(crate) name: &'a str,
-    pub(crate) tags: &'a [(Arc<str>, Arc<str>)],
+    pub(crate) tags: &'a [(&'a str, &'a str)],
     pub(crate) columns: &'a [&'a str],
     pub(crate) values: &'a [Column],
 }
@@ -28,7 +28,7 @@ impl Table<'_> {
             tags: self.tags,
             columns: &columns,
             values: self.values,
-            rows: self.values.first().map_or(0, Column::len),
+            rows: 0..self.values.first().map_or(0, Column::len),
             continues: false,
             zone: None,
         };

@@ -85,7 +85,7 @@ impl Keys<'_> {
             tags: &[],
             columns: &["key".into()],
             values: &[super::output::texts(keys)],
-            rows,
+            rows: 0..rows,
             continues: self.put_out > 0,
             zone: None,
         };
