@@ -92,6 +92,9 @@ fn settle(store: &Store, folder: &Path, points: usize) -> Outcome<()> {
     while store.merge()? {}
     let spent = cpu(ClockId::ProcessCPUTime) - before;
     let stats = store.stats();
+    for damage in &stats.damage {
+        println!("{damage}");
+    }
     println!(
         "settled in {:.2} s, {spent:.2} s of CPU: {:.3} bytes a point on disk, {} runs, {:.0} rows a chunk, {:.0} MB resident",
         started.elapsed().as_secs_f64(),

@@ -49,6 +49,8 @@ mod damage;
 mod database;
 mod error;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod index;
 mod log;

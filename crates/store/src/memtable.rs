@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use crate::batch::Rows;
 use crate::block::Block;
 use crate::codec::Malformed;
-use crate::head::{Head, NewRow, PackedRows, ShapeId, Shapes, Wanted};
+use crate::head::{Common, Head, NewRow, PackedRows, ShapeId, Wanted};
 use crate::symbols::Symbols;
 use crate::{FieldId, FieldType, SeriesId, TimeRange};
 
@@ -22,9 +22,9 @@ struct Heads {
     /// By series id: one more than where its head is; zero without one.
     places: Vec<u32>,
     heads: Vec<(SeriesId, Head)>,
-    shapes: Shapes,
+    common: Common,
     texts: Symbols,
-    /// Memory of the heads.
+    /// Memory of the heads besides what they share.
     bytes: usize,
 }
 
@@ -37,7 +37,7 @@ impl Memtable {
             .shapes()
             .map(|fields| {
                 let texts = fields.iter().any(|field| field.field_type() == FieldType::String);
-                (heads.shapes.id(fields), texts)
+                (heads.common.shapes.id(fields), texts)
             })
             .collect();
         let mut words = Vec::new();
@@ -46,7 +46,7 @@ impl Memtable {
             let mut values = row.values;
             if *has_texts {
                 words.clear();
-                let fields = heads.shapes.columns(*shape).iter().zip(row.values);
+                let fields = heads.common.shapes.columns(*shape).iter().zip(row.values);
                 words.extend(fields.map(|(field, word)| match field.field_type() {
                     FieldType::String => u64::from(heads.texts.insert(rows.text(*word)).0),
                     _ => *word,
@@ -56,7 +56,7 @@ impl Memtable {
             let place = heads.place(row.series);
             let Some((_, head)) = heads.heads.get_mut(place) else { continue };
             let before = head.bytes();
-            head.put(&mut heads.shapes, NewRow { shape: *shape, time: row.time, values });
+            head.put(&mut heads.common, NewRow { shape: *shape, time: row.time, values });
             heads.bytes = heads.bytes + head.bytes() - before;
         }
     }
@@ -64,7 +64,7 @@ impl Memtable {
     /// The memory that it takes, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let heads = self.0.read();
-        heads.bytes + heads.texts.bytes()
+        heads.bytes + heads.common.bytes() + heads.texts.bytes()
     }
 
     /// How many heads there are.
@@ -80,26 +80,26 @@ impl Memtable {
     /// How many rows were written to it.
     pub(crate) fn rows(&self) -> usize {
         let heads = self.0.read();
-        heads.heads.iter().map(|(_, head)| head.rows(&heads.shapes)).sum()
+        heads.heads.iter().map(|(_, head)| head.rows(&heads.common)).sum()
     }
 
     /// The series that have rows.
     pub(crate) fn series(&self) -> RoaringBitmap {
         let heads = self.0.read();
-        let with_rows = heads.heads.iter().filter(|(_, head)| head.rows(&heads.shapes) > 0);
+        let with_rows = heads.heads.iter().filter(|(_, head)| head.rows(&heads.common) > 0);
         with_rows.map(|(series, _)| series.get()).collect()
     }
 
     /// The fields that rows of the series have.
     pub(crate) fn fields(&self, series: SeriesId) -> Vec<FieldId> {
         let heads = self.0.read();
-        heads.head(series).map_or_else(Vec::new, |head| head.fields(&heads.shapes))
+        heads.head(series).map_or_else(Vec::new, |head| head.fields(&heads.common))
     }
 
     /// From the earliest row of the series to the latest, if it has any.
     pub(crate) fn span(&self, series: SeriesId) -> Option<TimeRange> {
         let heads = self.0.read();
-        let span = heads.head(series)?.span(&heads.shapes);
+        let span = heads.head(series)?.span(&heads.common);
         (!span.is_empty()).then_some(span)
     }
 
@@ -110,7 +110,7 @@ impl Memtable {
         let place = heads.places.get(series.index()).and_then(|place| place.checked_sub(1));
         if let Some((_, head)) = place.and_then(|place| heads.heads.get_mut(place as usize)) {
             let before = head.bytes();
-            head.delete(&mut heads.shapes, range);
+            head.delete(&mut heads.common, range);
             heads.bytes = heads.bytes + head.bytes() - before;
         }
     }
@@ -156,18 +156,15 @@ impl Recent {
         stored: impl Fn(SeriesId) -> i64,
     ) -> Self {
         let frozen = frozen.0.read();
-        let mut heads = Heads {
-            shapes: frozen.shapes.clone(),
-            texts: frozen.texts.clone(),
-            ..Heads::default()
-        };
+        let mut heads = Heads { texts: frozen.texts.clone(), ..Heads::default() };
+        heads.common.shapes = frozen.common.shapes.clone();
         let mut complete = HashMap::new();
         for (series, head) in &frozen.heads {
             let older = match before.and_then(|before| before.reach(*series)) {
                 Some(known) => known,
                 None => stored(*series).saturating_add(1),
             };
-            let (head, since) = head.recent(&frozen.shapes);
+            let (head, since) = head.recent(&frozen.common, &mut heads.common);
             complete.insert(series.get(), since.max(older));
             let place = heads.place(*series);
             if let Some((_, place)) = heads.heads.get_mut(place) {
@@ -214,7 +211,7 @@ impl HeadRows {
     ) {
         let heads = table.0.read();
         if let Some(head) = heads.head(series) {
-            head.pieces(&heads.shapes, range, |span, rows| {
+            head.pieces(&heads.common, range, |span, rows| {
                 each(Self { table: Arc::clone(table), rows, span });
             });
         }
@@ -235,6 +232,6 @@ impl HeadRows {
         block.reset(fields.iter().map(|field| field.field_type()));
         let heads = self.table.0.read();
         let wanted = Wanted { range, fields, texts: &heads.texts };
-        self.rows.decode(|shape| heads.shapes.columns(shape), &wanted, block)
+        self.rows.decode(|shape| heads.common.shapes.columns(shape), &wanted, block)
     }
 }

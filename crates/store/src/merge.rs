@@ -58,25 +58,30 @@ pub(crate) fn merge(shared: &Shared, quiet: bool) -> Result<bool, Error> {
 
 /// Runs that should become one.
 fn choose(schema: &Schema, partition: &Partition, quiet: bool) -> Option<Vec<Arc<Run>>> {
-    let mut newest_first = partition.runs.iter().rev().skip_while(|run| run.is_damaged());
-    let newest = newest_first.next()?;
-    let mut bytes = newest.bytes;
-    let mut chosen = vec![Arc::clone(newest)];
-    for run in newest_first.take_while(|run| !run.is_damaged()) {
-        let ratio = if run.rows < run.chunks * SHORT { SHORT_RATIO } else { RATIO };
-        if run.bytes > bytes * ratio {
-            break;
-        }
-        bytes += run.bytes;
-        chosen.push(Arc::clone(run));
-    }
-    chosen.reverse();
-    if chosen.len() >= if quiet { 2 } else { MANY } {
-        return Some(chosen);
+    let least = if quiet { 2 } else { MANY };
+    let ends = (least..=partition.runs.len()).rev();
+    let together = ends.filter_map(|end| together(partition.runs.get(..end)?));
+    if let Some(runs) = together.into_iter().find(|runs| runs.len() >= least) {
+        return Some(runs.to_vec());
     }
     // A run on its own is worth writing again, if much of it has gone.
     let mut whole = partition.runs.iter().filter(|run| quiet && !run.is_damaged());
     whole.find(|run| is_wasteful(schema, run)).map(|run| vec![Arc::clone(run)])
+}
+
+/// The last of these runs, and those before that are worth merging with it.
+fn together(runs: &[Arc<Run>]) -> Option<&[Arc<Run>]> {
+    let (newest, older) = runs.split_last()?;
+    let mut bytes = newest.bytes;
+    let fits = |run: &&Arc<Run>| {
+        let ratio = if run.rows < run.chunks * SHORT { SHORT_RATIO } else { RATIO };
+        let fits = !run.is_damaged() && run.bytes <= bytes * ratio;
+        bytes += run.bytes;
+        fits
+    };
+    let count = older.iter().rev().take_while(fits).count();
+    let chosen = runs.get(older.len() - count..)?;
+    chosen.iter().all(|run| !run.is_damaged()).then_some(chosen)
 }
 
 fn is_wasteful(schema: &Schema, run: &Run) -> bool {

@@ -1,15 +1,20 @@
 //! The recent rows of one series, in memory.
 //!
 //! The last few rows lie in the tail, each in one piece, so that writing one touches one place in
-//! memory. Whenever the tail is full, it is packed into a block (see [`packed`]). Blocks stay in the
-//! order in which they were written: one that was written late may overlap earlier ones, and then wins.
+//! memory. Whenever the tail is full, it is packed into a block (see [`packed`]). Blocks keep the order
+//! in which they were written: one that was written late may overlap earlier ones, and then wins.
 
+mod arena;
 mod packed;
 mod rows;
 mod shapes;
 
 pub(crate) use packed::{Rows as PackedRows, Wanted};
-pub(crate) use shapes::{ShapeId, Shapes};
+pub(crate) use shapes::ShapeId;
+use shapes::Shapes;
+
+use arena::{Arena, Place};
+use packed::{Block, Tail};
 
 use crate::{FieldId, TimeRange};
 
@@ -27,6 +32,22 @@ pub(crate) struct NewRow<'a> {
     pub(crate) values: &'a [u64],
 }
 
+/// What the heads of one table share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Common {
+    pub(crate) shapes: Shapes,
+    blocks: Arena,
+    /// Where a block is packed.
+    scratch: Vec<u8>,
+}
+
+impl Common {
+    /// The memory that it takes, in bytes.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.blocks.bytes()
+    }
+}
+
 /// One series' rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
@@ -36,10 +57,14 @@ pub(crate) struct Head {
     tail: Vec<u64>,
     /// For each row of the tail, a bit for each column that it has a value of; empty where all have all.
     masks: Vec<u64>,
-    packed: Vec<u8>,
-    packed_rows: usize,
-    /// From the earliest to the latest row of `packed`.
+    /// The block that was packed last; each names the one before.
+    last: Place,
+    /// Rows in blocks.
+    packed: usize,
+    /// From the earliest to the latest row in blocks.
     span: TimeRange,
+    /// Whether each block is later than all before.
+    ordered: bool,
 }
 
 impl Default for Head {
@@ -49,24 +74,23 @@ impl Default for Head {
             shape: ShapeId::NONE,
             tail: Vec::new(),
             masks: Vec::new(),
-            packed: Vec::new(),
-            packed_rows: 0,
+            last: Place::NONE,
+            packed: 0,
             span,
+            ordered: true,
         }
     }
 }
 
 impl Head {
-    /// How much memory it takes, in bytes.
+    /// How much memory it takes besides blocks, in bytes.
     pub(crate) const fn bytes(&self) -> usize {
-        size_of::<Self>()
-            + (self.tail.capacity() + self.masks.capacity()) * 8
-            + self.packed.capacity()
+        size_of::<Self>() + (self.tail.capacity() + self.masks.capacity()) * 8
     }
 
     /// Writes a row. Where its time is there already, the values of its fields win, and others stay.
-    /// `shapes` are those of the table that the head belongs to.
-    pub(crate) fn put(&mut self, shapes: &mut Shapes, row: NewRow<'_>) {
+    /// `common` is that of the table to which the head belongs.
+    pub(crate) fn put(&mut self, common: &mut Common, row: NewRow<'_>) {
         let stride = row.values.len() + 1;
         let behind = match self.tail.len().checked_sub(stride).and_then(|at| self.tail.get(at)) {
             Some(last) => last.cast_signed() < row.time,
@@ -77,10 +101,10 @@ impl Head {
             self.tail.push(row.time.cast_unsigned());
             self.tail.extend_from_slice(row.values);
         } else {
-            rows::put(self, shapes, row);
+            rows::put(self, &mut common.shapes, row);
         }
-        if self.tail.len() >= TAIL * (shapes.columns(self.shape).len() + 1) {
-            self.pack(shapes);
+        if self.tail.len() >= TAIL * (common.shapes.columns(self.shape).len() + 1) {
+            self.pack(common);
         }
     }
 
@@ -93,18 +117,15 @@ impl Head {
     }
 
     /// Turns the tail into a block.
-    fn pack(&mut self, shapes: &Shapes) {
-        let columns = shapes.columns(self.shape);
-        let tail = packed::Tail { columns, words: &self.tail, masks: &self.masks };
+    fn pack(&mut self, common: &mut Common) {
+        let Common { shapes, blocks, scratch } = common;
+        let tail = self.tail(shapes);
         let Some(span) = tail.span() else { return };
-        // By a quarter: twice as much would waste more than packing saves.
-        let room = self.packed.capacity() - self.packed.len();
-        let most = packed::most_bytes(&tail);
-        if room < most {
-            self.packed.reserve_exact(most.max(self.packed.len() / 4));
-        }
-        packed::pack(&mut self.packed, self.shape, &tail);
-        self.packed_rows += tail.rows();
+        scratch.clear();
+        packed::pack(scratch, self.last, self.shape, &tail);
+        self.packed += tail.rows();
+        self.last = blocks.add(scratch);
+        self.ordered &= self.span.last < span.first;
         self.span.first = self.span.first.min(span.first);
         self.span.last = self.span.last.max(span.last);
         self.tail.clear();
@@ -112,42 +133,54 @@ impl Head {
     }
 
     /// How many rows it has; one that was overwritten after it was packed counts twice.
-    pub(crate) fn rows(&self, shapes: &Shapes) -> usize {
-        self.packed_rows + self.tail(shapes).rows()
+    pub(crate) fn rows(&self, common: &Common) -> usize {
+        self.packed + self.tail(&common.shapes).rows()
     }
 
-    fn tail<'a>(&'a self, shapes: &'a Shapes) -> packed::Tail<'a> {
-        let columns = shapes.columns(self.shape);
-        packed::Tail { columns, words: &self.tail, masks: &self.masks }
+    fn tail<'a>(&'a self, shapes: &'a Shapes) -> Tail<'a> {
+        Tail { columns: shapes.columns(self.shape), words: &self.tail, masks: &self.masks }
+    }
+
+    /// The blocks that may have rows in the range, in the order in which they were packed.
+    fn blocks<'a>(&self, common: &'a Common, range: TimeRange) -> Vec<Block<'a>> {
+        let mut found = Vec::new();
+        let mut place = self.last;
+        while let Some(block) = common.blocks.from(place).and_then(Block::read) {
+            place = block.previous;
+            if block.span.overlaps(&range) {
+                found.push(block);
+            } else if self.ordered && block.span.last < range.first {
+                break;
+            }
+        }
+        found.reverse();
+        found
     }
 
     /// Hands over copies of the rows that may lie in the range, those that win last. Rows of one piece
     /// are in the order of their times, each time once.
     pub(crate) fn pieces(
         &self,
-        shapes: &Shapes,
+        common: &Common,
         range: TimeRange,
         mut each: impl FnMut(TimeRange, PackedRows),
     ) {
         let mut piece: Option<(TimeRange, PackedRows)> = None;
-        if self.span.overlaps(&range) {
-            for block in packed::blocks(&self.packed).filter(|block| block.span.overlaps(&range)) {
-                let fits = piece.as_ref().is_some_and(|(span, rows)| {
-                    span.last < block.span.first && rows.rows() + block.rows <= PIECE
-                });
-                if let (Some(done), false) = (piece.take_if(|_| !fits), fits) {
-                    each(done.0, done.1);
-                }
-                let (span, rows) = piece.get_or_insert_with(|| (block.span, PackedRows::default()));
-                span.last = block.span.last;
-                rows.add_block(&block);
+        for block in self.blocks(common, range) {
+            let fits = |(span, rows): &(TimeRange, PackedRows)| {
+                span.last < block.span.first && rows.rows() + block.rows <= PIECE
+            };
+            if let Some((span, rows)) = piece.take_if(|piece| !fits(piece)) {
+                each(span, rows);
             }
+            let (span, rows) = piece.get_or_insert_with(|| (block.span, PackedRows::default()));
+            span.last = block.span.last;
+            rows.add_block(&block);
         }
-        let tail = self.tail(shapes).within(range);
+        let tail = self.tail(&common.shapes).within(range);
         if let Some(span) = tail.span() {
-            let fits = piece.as_ref().is_some_and(|(before, _)| before.last < span.first);
-            if let (Some(done), false) = (piece.take_if(|_| !fits), fits) {
-                each(done.0, done.1);
+            if let Some((before, rows)) = piece.take_if(|(before, _)| before.last >= span.first) {
+                each(before, rows);
             }
             let (before, rows) = piece.get_or_insert_with(|| (span, PackedRows::default()));
             before.last = span.last;
@@ -159,57 +192,54 @@ impl Head {
     }
 
     /// Takes out the rows of the range.
-    pub(crate) fn delete(&mut self, shapes: &mut Shapes, range: TimeRange) {
+    pub(crate) fn delete(&mut self, common: &mut Common, range: TimeRange) {
         let mut kept = Self::default();
-        for row in rows::all(self, shapes) {
+        for row in rows::all(self, common) {
             if !range.contains(row.time) {
-                let shape = shapes.id(&row.fields);
-                kept.put(shapes, NewRow { shape, time: row.time, values: &row.values });
+                let shape = common.shapes.id(&row.fields);
+                kept.put(common, NewRow { shape, time: row.time, values: &row.values });
             }
         }
         *self = kept;
     }
 
-    /// A copy with only the rows that were written last, and the instant from which on it has every row
-    /// that this one has.
-    pub(crate) fn recent(&self, shapes: &Shapes) -> (Self, i64) {
-        let mut dropped = i64::MIN;
+    /// A copy, for a table of its own, with only the rows that were written last, and the instant from
+    /// which on it has every row that this one has.
+    pub(crate) fn recent(&self, common: &Common, to: &mut Common) -> (Self, i64) {
         let mut kept = Self { shape: self.shape, ..Self::default() };
         kept.tail.clone_from(&self.tail);
         kept.masks.clone_from(&self.masks);
-        let mut blocks = packed::blocks(&self.packed).peekable();
-        let enough = self.tail(shapes).rows() >= TAIL / 2;
-        while let Some(block) = blocks.next() {
-            if enough || blocks.peek().is_some() {
-                dropped = dropped.max(block.span.last);
-            } else {
-                kept.packed = block.bytes.to_vec();
-                kept.packed_rows = block.rows;
-                kept.span = block.span;
-            }
+        let mut blocks = self.blocks(common, TimeRange { first: i64::MIN, last: i64::MAX });
+        let enough = self.tail(&common.shapes).rows() >= TAIL / 2;
+        if let Some(block) = blocks.pop_if(|_| !enough) {
+            kept.last = to.blocks.add(&block.alone());
+            kept.packed = block.rows;
+            kept.span = block.span;
         }
+        let dropped = blocks.iter().map(|block| block.span.last).max().unwrap_or(i64::MIN);
         (kept, dropped.saturating_add(1))
     }
 
     /// The fields that its rows have.
-    pub(crate) fn fields(&self, shapes: &Shapes) -> Vec<FieldId> {
+    pub(crate) fn fields(&self, common: &Common) -> Vec<FieldId> {
+        let all = TimeRange { first: i64::MIN, last: i64::MAX };
         let mut used: Vec<ShapeId> =
-            packed::blocks(&self.packed).map(|block| block.shape).collect();
+            self.blocks(common, all).iter().map(|block| block.shape).collect();
         if !self.tail.is_empty() {
             used.push(self.shape);
         }
         used.sort_unstable();
         used.dedup();
-        let mut fields: Vec<FieldId> =
-            used.iter().flat_map(|shape| shapes.columns(*shape)).copied().collect();
+        let columns = |shape: &ShapeId| common.shapes.columns(*shape);
+        let mut fields: Vec<FieldId> = used.iter().flat_map(columns).copied().collect();
         fields.sort_unstable();
         fields.dedup();
         fields
     }
 
     /// From the earliest row to the latest.
-    pub(crate) fn span(&self, shapes: &Shapes) -> TimeRange {
-        match self.tail(shapes).span() {
+    pub(crate) fn span(&self, common: &Common) -> TimeRange {
+        match self.tail(&common.shapes).span() {
             Some(tail) => TimeRange {
                 first: tail.first.min(self.span.first),
                 last: tail.last.max(self.span.last),

@@ -1,18 +1,17 @@
 //! Rows packed in memory.
 //!
-//! A block: its length behind this word (u32), its shape (u32), its first and last instant (i64 each),
-//! the number of its rows (u8), whether rows lack values (u8); then the instants less the first,
+//! A block: its length behind this word (u32), where the head's block before it is (u64), its shape (u32),
+//! its first and last instant (i64 each), the number of its rows (u8), whether rows lack values (u8); then the instants less the first,
 //! [packed](crate::pack); where rows lack values, their masks (a word for each 64 columns and row); then
 //! column after column, packed. All little-endian, and only ever read by the process that wrote it.
 
+use super::arena::Place;
 use super::{OwnedRow, ShapeId, TAIL};
 use crate::block::{Block as Decoded, Column, Values};
 use crate::codec::{Malformed, Reader};
 use crate::pack::{self, Difference};
 use crate::symbols::{Symbol, Symbols};
 use crate::{FieldId, FieldType, TimeRange};
-
-const HEADER: usize = 4 + 4 + 8 + 8 + 1 + 1;
 
 /// Rows of a tail, or some of them.
 #[derive(Clone, Copy)]
@@ -103,17 +102,11 @@ const fn difference(kind: FieldType) -> Difference {
     }
 }
 
-/// No block of the tail's rows is longer.
-pub(super) const fn most_bytes(tail: &Tail<'_>) -> usize {
-    // A column's frame: its first word, its least difference, and two bytes.
-    HEADER + tail.words.len() * 8 + tail.masks.len() * 8 + tail.stride() * (10 + 10 + 2)
-}
-
-/// Adds a block of the tail's rows.
-pub(super) fn pack(out: &mut Vec<u8>, shape: ShapeId, tail: &Tail<'_>) {
+/// Packs the tail's rows into a block; there is nothing in `out`.
+pub(super) fn pack(out: &mut Vec<u8>, previous: Place, shape: ShapeId, tail: &Tail<'_>) {
     let Some(span) = tail.span() else { return };
-    let start = out.len();
     out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&previous.to_bytes());
     out.extend_from_slice(&shape.0.to_le_bytes());
     out.extend_from_slice(&span.first.to_le_bytes());
     out.extend_from_slice(&span.last.to_le_bytes());
@@ -135,17 +128,17 @@ pub(super) fn pack(out: &mut Vec<u8>, shape: ShapeId, tail: &Tail<'_>) {
     for (at, field) in tail.columns.iter().enumerate() {
         column(out, difference(field.field_type()), &|row| row.cell(at));
     }
-    let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
-    if let Some(place) = out.get_mut(start..start + 4) {
-        place.copy_from_slice(&length.to_le_bytes());
+    let length = u32::try_from(out.len() - 4).unwrap_or(u32::MAX);
+    if let Some(place) = out.first_chunk_mut() {
+        *place = length.to_le_bytes();
     }
 }
 
 /// A block of a head.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a> {
-    /// All of it.
-    pub(super) bytes: &'a [u8],
+    bytes: &'a [u8],
+    pub(super) previous: Place,
     pub(super) shape: ShapeId,
     pub(super) span: TimeRange,
     pub(super) rows: usize,
@@ -153,28 +146,35 @@ pub(super) struct Block<'a> {
     body: &'a [u8],
 }
 
-/// The blocks that lie one behind the other.
-pub(super) fn blocks(packed: &[u8]) -> impl Iterator<Item = Block<'_>> {
-    let mut rest = packed;
-    std::iter::from_fn(move || {
-        let (length, _) = rest.split_first_chunk()?;
-        let (bytes, next) = rest.split_at_checked(u32::from_le_bytes(*length) as usize + 4)?;
-        rest = next;
-        Block::read(bytes).ok()
-    })
-}
-
 impl<'a> Block<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    /// The block with which the bytes begin.
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (length, _) = bytes.split_first_chunk()?;
+        let bytes = bytes.get(..u32::from_le_bytes(*length) as usize + 4)?;
+        Self::read_all(bytes).ok()
+    }
+
+    fn read_all(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         reader.take(4)?;
+        let previous = Place::from_bytes(reader.array()?);
         let shape = ShapeId(u32::from_le_bytes(reader.array()?));
         let first = i64::from_le_bytes(reader.array()?);
         let last = i64::from_le_bytes(reader.array()?);
         let rows = usize::from(reader.byte()?);
         let has_masks = reader.byte()? != 0;
         let body = reader.take(reader.remaining())?;
-        Ok(Self { bytes, shape, span: TimeRange { first, last }, rows, has_masks, body })
+        let span = TimeRange { first, last };
+        Ok(Self { bytes, previous, shape, span, rows, has_masks, body })
+    }
+
+    /// Its bytes, with no block before it.
+    pub(super) fn alone(&self) -> Vec<u8> {
+        let mut bytes = self.bytes.to_vec();
+        if let Some(place) = bytes.get_mut(4..12) {
+            place.copy_from_slice(&Place::NONE.to_bytes());
+        }
+        bytes
     }
 
     /// Hands over the rows as they were written.
@@ -348,8 +348,10 @@ impl Rows {
         wanted: &Wanted<'_>,
         out: &mut Decoded,
     ) -> Result<(), Malformed> {
-        for block in blocks(&self.blocks) {
+        let mut rest = &*self.blocks;
+        while let Some(block) = Block::read(rest) {
             block.decode(columns(block.shape), wanted, out)?;
+            rest = rest.get(block.bytes.len()..).unwrap_or_default();
         }
         let columns = columns(self.tail_shape);
         let tail = Tail { columns, words: &self.tail, masks: &self.masks }.within(wanted.range);

@@ -1,9 +1,9 @@
 //! Rows that don't simply follow the last one: late ones, ones that change another, ones with other
 //! fields than those before.
 
-use super::packed::{self, Tail};
-use super::{Head, NewRow, OwnedRow, ShapeId, Shapes};
-use crate::FieldId;
+use super::packed::Tail;
+use super::{Common, Head, NewRow, OwnedRow, ShapeId, Shapes};
+use crate::{FieldId, TimeRange};
 
 /// Writes a row into the tail, wherever it belongs.
 pub(super) fn put(head: &mut Head, shapes: &mut Shapes, row: NewRow<'_>) {
@@ -100,12 +100,12 @@ fn widen(head: &mut Head, shapes: &Shapes, to: ShapeId) {
 }
 
 /// All rows in the order in which they were packed, the tail's last.
-pub(super) fn all(head: &Head, shapes: &Shapes) -> Vec<OwnedRow> {
-    let mut rows = Vec::with_capacity(head.packed_rows + super::TAIL);
-    for block in packed::blocks(&head.packed) {
-        block.rows(shapes.columns(block.shape), |row| rows.push(row));
+pub(super) fn all(head: &Head, common: &Common) -> Vec<OwnedRow> {
+    let mut rows = Vec::with_capacity(head.packed + super::TAIL);
+    for block in head.blocks(common, TimeRange { first: i64::MIN, last: i64::MAX }) {
+        block.rows(common.shapes.columns(block.shape), |row| rows.push(row));
     }
-    let tail = Tail { columns: shapes.columns(head.shape), words: &head.tail, masks: &head.masks };
+    let tail = head.tail(&common.shapes);
     for row in tail.iter() {
         let mut owned = OwnedRow { time: row.time(), fields: Vec::new(), values: Vec::new() };
         for (column, field) in tail.columns.iter().enumerate() {

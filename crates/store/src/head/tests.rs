@@ -17,7 +17,7 @@ fn fields() -> Vec<FieldId> {
 }
 
 /// Reads everything, piece after piece: a later piece's values win.
-fn read(head: &Head, shapes: &Shapes, range: TimeRange, asked: &[usize]) -> Model {
+fn read(head: &Head, common: &Common, range: TimeRange, asked: &[usize]) -> Model {
     let all = fields();
     let wanted: Vec<FieldId> = asked.iter().map(|at| all[*at]).collect();
     let mut texts = Symbols::default();
@@ -25,11 +25,11 @@ fn read(head: &Head, shapes: &Shapes, range: TimeRange, asked: &[usize]) -> Mode
         texts.insert(&number.to_string());
     }
     let mut model = Model::new();
-    head.pieces(shapes, range, |span, rows| {
+    head.pieces(common, range, |span, rows| {
         let mut block = Block::default();
         block.reset(wanted.iter().map(|field| field.field_type()));
         let request = Wanted { range, fields: &wanted, texts: &texts };
-        rows.decode(|shape| shapes.columns(shape), &request, &mut block).unwrap();
+        rows.decode(|shape| common.shapes.columns(shape), &request, &mut block).unwrap();
         assert!(block.rows() <= rows.rows());
         assert!(block.times.is_sorted_by(|one, next| one < next));
         for (row, time) in block.times.iter().enumerate() {
@@ -89,7 +89,7 @@ proptest! {
         deleted in proptest::option::of((-60..60_i64, 0..30_i64)),
     ) {
         let all = fields();
-        let mut shapes = Shapes::default();
+        let mut common = Common::default();
         let mut head = Head::default();
         let mut model = Model::new();
         let mut next = 0;
@@ -102,45 +102,46 @@ proptest! {
             let mut sorted: Vec<(FieldId, u64)> = columns.into_iter().zip(values).collect();
             sorted.sort_by_key(|it| it.0);
             let (columns, values): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
-            let shape = shapes.id(&columns);
-            head.put(&mut shapes, NewRow { shape, time, values: &values });
+            let shape = common.shapes.id(&columns);
+            head.put(&mut common, NewRow { shape, time, values: &values });
             model.entry(time).or_default().extend(cells);
         }
         if let Some((first, length)) = deleted {
             let range = TimeRange { first, last: first + length };
-            head.delete(&mut shapes, range);
+            head.delete(&mut common, range);
             model.retain(|time, _| !range.contains(*time));
         }
         let every: Vec<usize> = (0..70).collect();
         let range = TimeRange { first, last };
         for asked in [&every[..], &[0], &[1, 3], &[2, 65]] {
             for range in [TimeRange::ALL, range] {
-                prop_assert_eq!(read(&head, &shapes, range, asked), expected(&model, range, asked));
+                prop_assert_eq!(read(&head, &common, range, asked), expected(&model, range, asked));
             }
         }
-        prop_assert_eq!(head.rows(&shapes) >= model.len(), true);
+        prop_assert_eq!(head.rows(&common) >= model.len(), true);
         if let (Some((first, _)), Some((last, _))) = (model.first_key_value(), model.last_key_value()) {
-            prop_assert_eq!(head.span(&shapes), TimeRange { first: *first, last: *last });
+            prop_assert_eq!(head.span(&common), TimeRange { first: *first, last: *last });
         }
-        let (recent, complete) = head.recent(&shapes);
+        let mut to = Common { shapes: common.shapes.clone(), ..Common::default() };
+        let (recent, complete) = head.recent(&common, &mut to);
         let range = TimeRange { first: complete, last: i64::MAX };
-        prop_assert_eq!(read(&recent, &shapes, range, &every), expected(&model, range, &every));
+        prop_assert_eq!(read(&recent, &to, range, &every), expected(&model, range, &every));
     }
 }
 
 #[test]
 fn rows_that_follow_each_other_come_in_few_pieces() {
-    let mut shapes = Shapes::default();
+    let mut common = Common::default();
     let mut head = Head::default();
-    let shape = shapes.id(&fields()[..1]);
+    let shape = common.shapes.id(&fields()[..1]);
     for time in 0..2_500 {
-        head.put(&mut shapes, NewRow { shape, time, values: &[7] });
+        head.put(&mut common, NewRow { shape, time, values: &[7] });
     }
     let mut pieces = Vec::new();
-    head.pieces(&shapes, TimeRange::ALL, |span, rows| pieces.push((span.first, rows.rows())));
+    head.pieces(&common, TimeRange::ALL, |span, rows| pieces.push((span.first, rows.rows())));
     assert_eq!(pieces, [(0, 1_024), (1_024, 1_024), (2_048, 452)]);
     let mut pieces = Vec::new();
     let last = TimeRange { first: 2_498, last: 2_498 };
-    head.pieces(&shapes, last, |span, rows| pieces.push((span.first, rows.rows())));
+    head.pieces(&common, last, |span, rows| pieces.push((span.first, rows.rows())));
     assert_eq!(pieces, [(2_498, 1)]);
 }

@@ -166,6 +166,11 @@ impl Drop for Run {
     }
 }
 
+/// Reads an index frame's content.
+pub(crate) fn read_frame(content: Vec<u8>) {
+    let _ = index::Frame::read(content.into());
+}
+
 /// The folder of a partition's runs.
 pub(crate) fn partition_folder(
     data: &Path,
