@@ -2,6 +2,15 @@
 //!
 //! `cargo bench -p svcflow-map`
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "a bench may fail loudly"
+)]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 

@@ -83,7 +83,8 @@ impl<'n, 's> Builder<'n, 's> {
         let service = edge.key.service.map(|service| self.service(service, edge));
         let to = self.address(edge.key.provider, edge);
         // A total that can't be split ends at the service.
-        let unsplit = edge.marks.has(Mark::Unsplit);
+        let unsplit =
+            matches!((service, to), (Some(Vertex::Named(_) | Vertex::Service(_)), Vertex::Folded));
         let way: Vec<u32> = [Some(from), service, (!unsplit).then_some(to)]
             .into_iter()
             .flatten()

@@ -46,7 +46,7 @@ pub use marks::{MarkSet, MarkTimeline};
 pub use naming::Homes;
 pub use notice::{NodeHistory, nodes, notices};
 pub use place::{NoPlace, Place, Stop, edge_id};
-pub use readings::{Readings, marks_of};
+pub use readings::Readings;
 pub use series::{Columns, NodeColumns, SeriesPlan, SeriesRequest, Steps, plan};
 pub use time::{Grid, Millis, Slot, Span};
 pub use topology::topology;

@@ -32,6 +32,12 @@ impl LossTimeline {
         }
     }
 
+    /// How many were added within the span.
+    #[must_use]
+    pub fn added(&self, span: Span) -> u64 {
+        self.within(span).iter().map(|moment| moment.1).fold(0, u64::saturating_add)
+    }
+
     /// What was added at each moment of the span: when, how many, bytes.
     fn within(&self, span: Span) -> Vec<(Millis, u64, u64)> {
         let mut before = Moment { at: Millis::MIN, count: 0, bytes: 0 };

@@ -51,6 +51,7 @@ impl From<Marks> for MarkSet {
             (marks.undercounted, Mark::Undercounted),
             (marks.direction_unknown, Mark::DirectionUnknown),
             (marks.remainder, Mark::Remainder),
+            (marks.unsplit, Mark::Unsplit),
         ];
         let set = each.into_iter().filter(|(is, _)| *is);
         set.fold(Self::NONE, |all, (_, mark)| all.with(Self::of(mark)))

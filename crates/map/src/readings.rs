@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::catalogue::{Catalogue, EdgeKey, NOWHERE, NodeId};
-use crate::document::Mark;
+use crate::catalogue::{Catalogue, NodeId};
 use crate::follow::Observed;
 use crate::intern::PerId;
-use crate::marks::MarkSet;
 use crate::window::Window;
 
 /// What was read from the store for a window.
@@ -28,13 +26,4 @@ impl Readings {
     pub fn known(&self, node: NodeId) -> u32 {
         self.known_parts.get(node).copied().unwrap_or(0)
     }
-}
-
-/// The marks that an edge bears by what it is: an unknown provider behind a known service is a total that
-/// could not be split.
-#[must_use]
-pub fn marks_of(catalogue: &Catalogue, key: &EdgeKey) -> MarkSet {
-    let known = |service| catalogue.service(service).address != NOWHERE;
-    let unsplit = key.service.is_some_and(known) && catalogue.address(key.provider) == NOWHERE;
-    if unsplit { MarkSet::of(Mark::Unsplit) } else { MarkSet::NONE }
 }

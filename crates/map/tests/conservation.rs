@@ -39,6 +39,7 @@ prop_compose! {
             direction_unknown: marks.1,
             remainder: marks.0 && marks.2,
             undercounted: false,
+            unsplit: false,
         };
         (format!("n{node}"), text, each, marks)
     }

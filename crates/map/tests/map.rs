@@ -233,7 +233,8 @@ fn what_agents_folded_and_could_not_split_stands_apart() {
         Marks { remainder: true, ..Marks::default() };
     world.add("n1", "0.0.0.0 > 0.0.0.0:0", (50, 5)).marks =
         Marks { remainder: true, ..Marks::default() };
-    world.add("n1", "11.1.1.1 > 100.1.1.3:8080 > 0.0.0.0:80", (0, 77));
+    world.add("n1", "11.1.1.1 > 100.1.1.3:8080 > 0.0.0.0:80", (0, 77)).marks =
+        Marks { unsplit: true, ..Marks::default() };
     let map = world.map(|_| {});
     let folded = link(&map, "folded~folded");
     assert_eq!((folded.count, folded.path), (2, Path::Mixed));

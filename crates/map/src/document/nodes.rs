@@ -188,6 +188,7 @@ pub struct NodeLoss {
     /// What to do.
     pub remedy: Option<String>,
     /// Time and count of each moment at which it was noticed, at most 200.
+    #[schema(value_type = Vec<Vec<i64>>)]
     pub times: Vec<(i64, i64)>,
 }
 

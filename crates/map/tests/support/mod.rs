@@ -9,7 +9,7 @@ use svcflow_map::document::{Card, EdgeRow, Map, MapEdge};
 use svcflow_map::{
     Asked, Catalogue, Clock, Context, Coverage, EdgesRequest, Filter, Follow, Grid, Group, Homes,
     MapRequest, MarkSet, MarkTimeline, Millis, Observed, PARTS, Place, Readings, Shape, Sort,
-    Window, edges, intern::PerId, known_parts, map, marks_of,
+    Window, edges, intern::PerId, known_parts, map,
 };
 use svcflow_model::{Cidr, Counters, Edge, Marks, Protocol, Service as ServiceAt, Timestamp};
 use svcflow_topology::document::{ServicesDocument, services};
@@ -183,10 +183,7 @@ impl World {
             marks.set(FIRST, MarkSet::from(even.marks));
             let silent = coverage.silent_since(window.step.until).is_some();
             let seen = Observed::of((id, key), &window, &follow, &shape, Some(&marks), silent);
-            observed.extend(seen.map(|mut seen| {
-                seen.marks = seen.marks.with(marks_of(&catalogue, &key));
-                seen
-            }));
+            observed.extend(seen);
         }
         observed.sort_by_key(|edge| edge.id);
         Readings { window, catalogue: Arc::new(catalogue), edges: observed, known_parts: known }
