@@ -175,7 +175,7 @@ fn make_topology(view: &View<'_>, Question { query, .. }: &Question) -> Result<M
     let asked = svcflow_map::Asked { until: Some(until), ..svcflow_map::Asked::default() };
     let reading = view.read(view.window(asked)?)?;
     let provided = view.provided(at);
-    let started = view.shared.hello(&view.known).started;
+    let started = view.shared.started;
     Made::json(&known_names(&view.context(&provided), at, started, &reading.readings))
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Shared {
     grid: Grid,
     names: Names,
     agents: Arc<dyn Agents>,
-    started: Millis,
+    pub(super) started: Millis,
     index: Mutex<Arc<Index>>,
     windows: Slots<WindowKey, Reading>,
     provided: Slots<(usize, Millis), ServicesDocument>,
