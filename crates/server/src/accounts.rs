@@ -62,7 +62,7 @@ fn table(
         tags: &[],
         columns: &columns,
         values: &values,
-        rows,
+        rows: 0..rows,
         continues: false,
         zone: None,
     };

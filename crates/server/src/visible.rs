@@ -20,11 +20,12 @@ impl ResultSink for Visible<'_> {
     fn frame(&mut self, frame: &SeriesFrame<'_>) -> Result<(), SinkClosed> {
         // Anything but the one column of names has nothing to hide in it.
         let [Column { values: Values::String(names), .. }] = frame.values else {
-            return if frame.rows == 0 { self.sink.frame(frame) } else { Ok(()) };
+            return if frame.rows.is_empty() { self.sink.frame(frame) } else { Ok(()) };
         };
         let sees = |name: &str| self.user.may_read(name) || self.user.may_write(name);
-        let seen: Vec<_> = names.iter().filter(|name| sees(name)).cloned().collect();
-        let rows = seen.len();
+        let shown = names.get(frame.rows.clone()).unwrap_or_default();
+        let seen: Vec<_> = shown.iter().filter(|name| sees(name)).cloned().collect();
+        let rows = 0..seen.len();
         let values = [Column { values: Values::String(seen), validity: Validity::All }];
         self.sink.frame(&SeriesFrame { values: &values, rows, ..frame.clone() })
     }

@@ -42,7 +42,7 @@ impl Engine for There {
             tags: &[],
             columns: &columns,
             values: &values,
-            rows: 1,
+            rows: 0..1,
             continues: false,
             zone: None,
         };

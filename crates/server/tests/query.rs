@@ -101,7 +101,7 @@ fn table(
         tags: &[],
         columns: &columns,
         values: &values,
-        rows,
+        rows: 0..rows,
         continues,
         zone: None,
     };
@@ -137,7 +137,7 @@ impl Engine for Script {
                     tags: &[],
                     columns: &columns,
                     values: &values,
-                    rows,
+                    rows: 0..rows,
                     continues: false,
                     zone: None,
                 };

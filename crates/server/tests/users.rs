@@ -41,7 +41,7 @@ impl Engine for Databases {
             tags: &[],
             columns: &columns,
             values: &values,
-            rows: 3,
+            rows: 0..3,
             continues: false,
             zone: None,
         };

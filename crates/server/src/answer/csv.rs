@@ -57,7 +57,7 @@ impl Csv {
         csv_cell(&mut head, frame.name);
         head.push(b',');
         csv_cell(&mut head, &tags(frame.tags));
-        for row in 0..frame.rows {
+        for row in frame.rows.clone() {
             let out = output.bytes();
             out.extend_from_slice(&head);
             for column in frame.values {
@@ -83,10 +83,10 @@ impl Csv {
 }
 
 /// Tags as in a series' key; those without a value are left out.
-fn tags(tags: &[(Arc<str>, Arc<str>)]) -> String {
+fn tags(tags: &[(&str, &str)]) -> String {
     let escape = |text: &str| text.replace(',', "\\,").replace(' ', "\\ ").replace('=', "\\=");
     let there = tags.iter().filter(|(_, value)| !value.is_empty());
-    let tag = |(key, value): &(Arc<str>, Arc<str>)| format!("{}={}", escape(key), escape(value));
+    let tag = |(key, value): &(&str, &str)| format!("{}={}", escape(key), escape(value));
     there.map(tag).collect::<Vec<_>>().join(",")
 }
 

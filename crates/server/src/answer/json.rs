@@ -66,13 +66,13 @@ impl Json {
         output: &mut Output,
         frame: &SeriesFrame<'_>,
     ) -> Result<(), SinkClosed> {
-        let mut from = 0;
+        let mut from = frame.rows.start;
         loop {
             let room = self.room(output, frame, from)?;
-            let to = frame.rows.min(from.saturating_add(room));
+            let to = frame.rows.end.min(from.saturating_add(room));
             self.rows(output, frame, from, to)?;
             from = to;
-            if from >= frame.rows {
+            if from >= frame.rows.end {
                 return Ok(());
             }
         }
@@ -85,7 +85,7 @@ impl Json {
         frame: &SeriesFrame<'_>,
         from: usize,
     ) -> Result<usize, SinkClosed> {
-        let same = frame.continues || from > 0;
+        let same = frame.continues || from > frame.rows.start;
         match (self.statement.rows, self.limit()) {
             (Some(rows), limit) if same && rows < limit => return Ok(limit - rows),
             (Some(_), _) if same => {

@@ -9,7 +9,7 @@ use super::*;
 
 struct Table {
     name: &'static str,
-    tags: Vec<(Arc<str>, Arc<str>)>,
+    tags: Vec<(&'static str, &'static str)>,
     columns: Vec<Arc<str>>,
     values: Vec<Column>,
     continues: bool,
@@ -22,7 +22,7 @@ impl Table {
             tags: &self.tags,
             columns: &self.columns,
             values: &self.values,
-            rows: self.values.first().map_or(0, |column| column.values.len()),
+            rows: 0..self.values.first().map_or(0, |column| column.values.len()),
             continues: self.continues,
             zone: None,
         }
@@ -34,12 +34,12 @@ fn all(values: Values) -> Column {
 }
 
 /// `SELECT * FROM m GROUP BY t`: `times.len()` rows of `v` and `w`.
-fn rows(tag: &str, times: std::ops::Range<i64>, continues: bool) -> Table {
+fn rows(tag: &'static str, times: std::ops::Range<i64>, continues: bool) -> Table {
     let count = times.clone().count();
     let floats = times.clone().map(|time| time as f64).collect();
     Table {
         name: "m",
-        tags: vec![("t".into(), tag.into())],
+        tags: vec![("t", tag)],
         columns: ["time", "v", "w"].map(Into::into).to_vec(),
         values: vec![
             all(Values::Time(times.collect())),
@@ -96,6 +96,23 @@ fn one_document() {
         "\n"
     );
     assert_eq!(answered(JSON, false, two_series).unwrap(), expected);
+}
+
+#[test]
+fn only_a_frame_s_own_rows_are_written() {
+    let write = |answer: &mut Answer| {
+        let table = rows("a", 0..5, false);
+        answer.begin(0, Chunking::Rows);
+        answer.frame(&SeriesFrame { rows: 1..4, ..table.frame() })?;
+        answer.end(&[])
+    };
+    let seconds = Form { epoch: Epoch::of("ns"), ..JSON };
+    let text = answered(seconds, false, write).unwrap();
+    assert!(text.contains("\"values\":[[1,1,\"x\"],[2,2,\"x\"],[3,3,\"x\"]]"), "{text}");
+    let cut = answered(Form { chunks: Some(2), ..seconds }, false, write).unwrap();
+    assert!(cut.contains("[[1,1,\"x\"],[2,2,\"x\"]]") && cut.contains("[[3,3,\"x\"]]"), "{cut}");
+    let csv = answered(Form { csv: true, ..JSON }, false, write).unwrap();
+    assert_eq!(csv, "name,tags,time,v,w\nm,t=a,1,1,x\nm,t=a,2,2,x\nm,t=a,3,3,x\n");
 }
 
 #[test]
