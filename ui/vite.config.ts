@@ -1,5 +1,8 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { defineConfig, type Plugin } from "vitest/config";
+import { defineConfig } from "vitest/config";
+import type { Plugin } from "vite";
+
+import { licenses } from "./scripts/licenses";
 
 /** `npm run dev` answers the API from the stand-in, or from a real server where SVCFLOW_URL names one. */
 function api(): Plugin {
@@ -20,7 +23,7 @@ function api(): Plugin {
 export default defineConfig({
   // Every address is relative: the page may stand below a path of a reverse proxy.
   base: "./",
-  plugins: [svelte(), api()],
+  plugins: [svelte(), api(), licenses()],
   build: {
     target: "es2022",
     // Data URLs would need holes in the Content-Security-Policy.
@@ -30,5 +33,5 @@ export default defineConfig({
   },
   worker: { format: "es" },
   server: process.env["SVCFLOW_URL"] === undefined ? {} : { proxy: { "/api": process.env["SVCFLOW_URL"] } },
-  test: { include: ["tests/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
+  test: { include: ["tests/**/*.test.ts"], environment: "node", testTimeout: 300_000 },
 });

@@ -2,7 +2,7 @@
 import { addresses, demo, owner } from "./demo";
 import { edge, node, random, service, type Owner, type RawEdge, type Service, type World } from "./world";
 
-export const WORLDS: Record<string, () => World> = { demo, hostile, big, empty };
+export const WORLDS: Record<string, () => World> = { demo, calm, hostile, big, empty };
 
 /** Everything that somebody may have typed as a name. */
 export const HOSTILE_NAMES = [
@@ -16,6 +16,13 @@ export const HOSTILE_NAMES = [
   "~!*'()[]/?#&=+%,;:@",
   "__proto__",
 ];
+
+/** The demo when nothing is wrong. */
+function calm(): World {
+  const world = demo();
+  const nodes = world.nodes.map(({ name, address }) => node(name, address));
+  return { ...world, nodes, edges: world.edges.filter(({ marks }) => marks.length === 0) };
+}
 
 function hostile(): World {
   const owners = new Map<string, Owner>();

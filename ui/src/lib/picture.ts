@@ -5,7 +5,7 @@ import { sparkline } from "./geometry";
 import { WIDTH } from "./layout";
 import { closedHeight, LIST_TOP, ROW } from "./metrics";
 import { byteRate, percent } from "./units";
-import { shown, sizeText } from "./words";
+import { shown, sizeText, widestShare } from "./words";
 import { boundsOf } from "./viewport";
 
 /** Colours by token name, as the page shows them at the moment. */
@@ -57,12 +57,13 @@ function memberRows(card: Card, colors: Colors): string[] {
   const top = closedHeight(card);
   const members = card.members ?? [];
   const line = members.length > 0 ? [element("path", { d: `M0 ${top + 0.5}H${WIDTH}`, stroke: colors("border") })] : [];
+  const widest = widestShare(card) || 1;
   const rows = members.map(({ address, share }, index) => {
     const y = top + LIST_TOP + index * ROW + ROW / 2;
     return [
       text(16, y + 4, address, 22, { fill: colors("text"), "font-size": 12, "font-family": MONO }),
       element("rect", { x: 116, y: y - 4, width: 72, height: 8, rx: 4, fill: colors("hover") }),
-      element("rect", { x: 116, y: y - 4, width: (72 * (share ?? 0)).toFixed(1), height: 8, rx: 4, fill: colors("line") }),
+      element("rect", { x: 116, y: y - 4, width: ((72 * (share ?? 0)) / widest).toFixed(1), height: 8, rx: 4, fill: colors("line") }),
       text(WIDTH - 16, y + 4, percent(share), 8, { fill: colors("text"), "font-size": 12, "text-anchor": "end" }),
     ].join("");
   });

@@ -93,11 +93,6 @@ export function decodeView(search: string): View {
   };
 }
 
-/** Whether a view stands still, so that nothing in it moves by itself. */
-export function isFixed(view: View): boolean {
-  return view.until !== null;
-}
-
 /** The range, as the API's routes take it. */
 export function rangeQuery(view: View): { from: number; until?: number } {
   return view.until === null ? { from: -view.span } : { from: view.until - view.span, until: view.until };

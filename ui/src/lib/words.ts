@@ -49,6 +49,11 @@ export function sizeText(card: Card): string {
   return plural(card.size, word, word === "address" ? "addresses" : undefined);
 }
 
+/** The greatest share of a card's members. */
+export function widestShare(card: Card): number {
+  return Math.max(0, ...(card.members ?? []).map(({ share }) => share ?? 0));
+}
+
 /** What a card or member shows: what it serves, else what it asks. */
 export function shown(of: { served: Traffic | null; asked: Traffic | null }): Traffic | null {
   return of.served ?? of.asked;

@@ -4,6 +4,7 @@ import type { Hello, Tick } from "../api/types";
 export type Status = "connecting" | "open" | "silent" | "gone";
 
 const SILENT_AFTER = 12_000;
+const REST_AFTER = 30_000;
 const RETRY_FIRST = 1_000;
 const RETRY_MOST = 10_000;
 const RELOADED = "svcflow.reloaded";
@@ -25,6 +26,7 @@ class Connection {
   private skew = 0;
   private source: EventSource | null = null;
   private retry = RETRY_FIRST;
+  private resting: ReturnType<typeof setTimeout> | undefined;
   private quiet: ReturnType<typeof setTimeout> | undefined;
 
   start(): void {
@@ -34,12 +36,27 @@ class Connection {
     addEventListener("online", () => {
       if (this.status === "gone") this.connect();
     });
+    document.addEventListener("visibilitychange", () => {
+      this.rest(document.hidden);
+    });
     this.connect();
   }
 
   /** The server's time. */
   now(): number {
     return Date.now() + this.skew;
+  }
+
+  /** A tab that nobody sees gives its connection back: browsers allow only six to one server. */
+  private rest(hidden: boolean): void {
+    clearTimeout(this.resting);
+    if (hidden) {
+      this.resting = setTimeout(() => {
+        clearTimeout(this.quiet);
+        this.source?.close();
+        this.source = null;
+      }, REST_AFTER);
+    } else if (this.source === null) this.connect();
   }
 
   private connect(): void {

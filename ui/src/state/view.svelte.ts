@@ -1,5 +1,5 @@
 // The view that is seen, kept the same as the address bar. The back button goes to the view before.
-import { DEFAULT, decodeView, encodeView, type View } from "../lib/view";
+import { decodeView, encodeView, type View } from "../lib/view";
 
 class ViewState {
   current = $state.raw<View>(decodeView(location.search));
@@ -48,11 +48,6 @@ class ViewState {
 
   select(id: string | null): void {
     this.go({ selected: id, side: null });
-  }
-
-  /** Everything as on a first visit, but the page. */
-  reset(): void {
-    this.go({ ...DEFAULT, page: this.current.page });
   }
 }
 
