@@ -12,7 +12,7 @@ use svcflow_map::{
     Span, Steps, Stretch, Window, known_parts,
 };
 use svcflow_model::Counters;
-use svcflow_store::{Block, FieldId, Order, RoaringBitmap, ScanRequest, TimeRange};
+use svcflow_store::{Block, FieldId, Order, RoaringBitmap, ScanRequest};
 
 use super::index::{Index, Known};
 use super::scan::{ReadError, fields, millis, range};

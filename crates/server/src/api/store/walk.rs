@@ -96,7 +96,7 @@ impl Walk<'_> {
         block: &mut Block,
         visitor: &mut V,
     ) -> Result<(), Error> {
-        let mut baseline = |first: Millis, last: &mut Option<Counters>, visitor: &mut V| {
+        let baseline = |first: Millis, last: &mut Option<Counters>, visitor: &mut V| {
             if last.is_none() && first > self.from {
                 let row = self.before((series, edge), first)?;
                 row.iter().for_each(|(at, counters)| visitor.row(*at, *counters));
