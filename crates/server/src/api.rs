@@ -54,6 +54,8 @@ pub struct Api {
 
 /// The API's routes and the page's.
 pub(crate) fn router(app: Arc<App>, api: Api) -> Router {
+    let readers = Guard { app: Arc::clone(&app), database: Some(api.database.as_str().into()) };
+    let anybody = Guard { app: Arc::clone(&app), database: None };
     let shared = Arc::new(Shared::new(Arc::clone(&app), api));
     let api = Router::new()
         .route("/api/v1/map", get(routes::map))
@@ -64,22 +66,32 @@ pub(crate) fn router(app: Arc<App>, api: Api) -> Router {
         .route("/api/v1/nodes", get(routes::nodes))
         .route("/api/v1/live", get(live::live))
         .with_state(shared)
-        .layer(from_fn_with_state(Arc::clone(&app), users_only))
-        .layer(from_fn_with_state(Arc::clone(&app), own_pages));
+        .layer(from_fn_with_state(readers, users_only))
+        .layer(from_fn_with_state(app, own_pages));
     // A link from elsewhere may lead to the page: it holds no data.
-    let page = page::routes().layer(from_fn_with_state(app, users_only));
+    let page = page::routes().layer(from_fn_with_state(anybody, users_only));
     api.merge(page).layer(from_fn(headers))
 }
 
+/// Whom routes are for.
+#[derive(Clone)]
+struct Guard {
+    app: Arc<App>,
+    /// What one must be allowed to read; `None`: nothing.
+    database: Option<Arc<str>>,
+}
+
 /// Lets users in, where there are some.
-async fn users_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let Some(users) = app.users() else { return next.run(request).await };
+async fn users_only(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let Some(users) = guard.app.users() else { return next.run(request).await };
     let url = Parameters::of_query(request.uri().query().unwrap_or_default());
-    let user =
-        Credentials::of(&url, request.headers()).and_then(|shown| shown.user(users).map(|_| ()));
-    match user {
-        Ok(()) => next.run(request).await,
-        Err(error) => Fault::unauthorized(&error).into_response(),
+    let user = Credentials::of(&url, request.headers()).and_then(|shown| shown.user(users));
+    match (user, &guard.database) {
+        (Err(error), _) => Fault::unauthorized(&error).into_response(),
+        (Ok(user), Some(database)) if !user.may_read(database) => {
+            Fault::forbidden(user.name(), database).into_response()
+        }
+        (Ok(_), _) => next.run(request).await,
     }
 }
 

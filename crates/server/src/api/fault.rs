@@ -34,6 +34,13 @@ impl Fault {
         Self::new(StatusCode::UNAUTHORIZED, why.to_string(), Some(remedy))
     }
 
+    /// A user who may not.
+    pub(super) fn forbidden(user: &str, database: &str) -> Self {
+        let message = format!("{user} may not read the database {database}");
+        let remedy = "Add it to `read` of the user in the users file.";
+        Self::new(StatusCode::FORBIDDEN, message, Some(remedy))
+    }
+
     /// The server, for now.
     pub(super) fn unavailable(message: &str, remedy: Option<&str>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message, remedy)

@@ -2,7 +2,22 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::bench::{Bench, demo};
+
+const USERS: &str = r#"
+[[user]]
+name = "ann"
+secret = "secret-of-ann-0123"
+read = ["telegraf"]
+
+[[user]]
+name = "bob"
+secret = "secret-of-bob-0123"
+read = ["other"]
+"#;
 
 #[test]
 fn a_wrong_question_is_told_what_was_expected_and_where() {
@@ -108,11 +123,7 @@ fn pages_of_other_origins_get_no_data() {
 fn users_are_asked_for_where_there_are_some() {
     let bench = Bench::start_with(|config, folder| {
         let file = folder.path().join("users.toml");
-        std::fs::write(
-            &file,
-            "[[users]]\nname = \"ann\"\npassword = \"secret-of-ann\"\nadmin = true\n",
-        )
-        .unwrap();
+        std::fs::write(&file, USERS).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         config.users_file = Some(file);
     });
@@ -122,9 +133,15 @@ fn users_are_asked_for_where_there_are_some() {
         assert!(refused.header("www-authenticate").starts_with("Basic "), "{path}");
         assert!(refused.json()["error"]["message"].is_string(), "{path}");
     }
-    // ann:secret-of-ann
-    let basic = [("Authorization", "Basic YW5uOnNlY3JldC1vZi1hbm4=")];
-    assert_eq!(bench.ask("/api/v1/map", &basic).status, 200);
-    assert_eq!(bench.ask("/", &basic).status, 200);
-    assert_eq!(bench.ask("/api/v1/map", &[("Authorization", "Basic YW5uOng=")]).status, 401);
+    let as_user = |path: &str, shown: &str| {
+        let shown = format!("Basic {}", STANDARD.encode(shown));
+        bench.ask(path, &[("Authorization", &shown)]).status
+    };
+    assert_eq!(as_user("/api/v1/map", "ann:secret-of-ann-0123"), 200);
+    assert_eq!(as_user("/", "ann:secret-of-ann-0123"), 200);
+    assert_eq!(as_user("/api/v1/map", "ann:secret-of-bob-0123"), 401);
+    assert_eq!(as_user("/api/v1/map", "bob:secret-of-bob-0123"), 403, "another database is his");
+    assert_eq!(as_user("/", "bob:secret-of-bob-0123"), 200);
+    let token = [("Authorization", "Bearer secret-of-ann-0123")];
+    assert_eq!(bench.ask("/api/v1/map", &token).status, 200);
 }
