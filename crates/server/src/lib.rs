@@ -11,6 +11,7 @@
 
 mod accounts;
 mod answer;
+mod api;
 mod app;
 mod auth;
 mod cancels;
@@ -23,6 +24,7 @@ mod ingest;
 mod serve;
 mod visible;
 
+pub use api::{Agent, Agents, Api, Collected, NoAgents, openapi};
 pub use auth::{User, Users};
 pub use config::{Config, default_data};
 pub use elsewhere::Elsewhere;

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::{Config, Elsewhere, Engine, Error, Users, http};
+use crate::{Api, Config, Elsewhere, Engine, Error, Users, api, http};
 
 /// What time it is, in nanoseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -75,6 +75,13 @@ impl Server {
     #[must_use]
     pub fn with_routes(mut self, routes: Router) -> Self {
         self.more = self.more.merge(http::for_users(routes, Arc::clone(&self.app)));
+        self
+    }
+
+    /// Serves the JSON API and the page.
+    #[must_use]
+    pub fn with_api(mut self, api: Api) -> Self {
+        self.more = self.more.merge(api::router(Arc::clone(&self.app), api));
         self
     }
 

@@ -87,7 +87,7 @@ fn wants_csv(headers: &HeaderMap) -> bool {
 }
 
 /// The entries of a list such as `Accept`, the most wanted first, those of weight 0 left out.
-fn weighted(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = String> {
+pub(crate) fn weighted(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = String> {
     let lines = headers.get_all(name);
     let texts =
         lines.iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));

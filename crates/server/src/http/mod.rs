@@ -25,8 +25,10 @@ use axum::routing::{get, options, post};
 
 use crate::app::App;
 use context::Context;
+pub(crate) use context::weighted;
 pub(crate) use failure::chain;
 pub(crate) use metrics::Metrics;
+pub(crate) use origin::layer as own_pages;
 pub(crate) use parameters::Parameters;
 
 /// Whose interface this is. Clients choose what they send by it.

@@ -36,7 +36,7 @@ enum Page {
     Foreign,
 }
 
-pub(super) async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     match page(request.headers(), app.origins()) {
         Page::Own => next.run(request).await,
         Page::Allowed(origin) => {

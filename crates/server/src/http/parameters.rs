@@ -16,6 +16,11 @@ impl Parameters {
         found.map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
+    /// Every value of a name that may come several times.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(there, _)| there == name).map(|(_, value)| value.as_str())
+    }
+
     pub(crate) fn push(&mut self, name: String, value: String) {
         self.0.push((name, value));
     }

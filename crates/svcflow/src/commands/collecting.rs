@@ -3,15 +3,10 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Json;
-use axum::Router;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use svcflow_agent::SystemClock;
 use svcflow_collector::config::Config;
 use svcflow_collector::{Collector, start};
-use svcflow_server::Server;
+use svcflow_server::{Agents, Collected, Server};
 use svcflow_store::Store;
 
 use crate::exit::CliError;
@@ -37,17 +32,14 @@ impl Collecting {
         if self.with(|_| ()).is_none() {
             return server;
         }
-        let (nodes, metrics) = (self.clone(), self.clone());
-        let nodes = async move || -> Response {
-            match nodes.with(Collector::nodes) {
-                Some(document) => Json(document).into_response(),
-                None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-            }
-        };
-        let routes = Router::new().route("/api/v1/nodes", get(nodes));
-        server
-            .with_routes(routes)
-            .with_metrics(move || metrics.with(Collector::metrics).unwrap_or_default())
+        let metrics = self.clone();
+        server.with_metrics(move || metrics.with(Collector::metrics).unwrap_or_default())
+    }
+
+    /// How its agents are, for the API.
+    pub(crate) fn agents(&self) -> Arc<dyn Agents> {
+        let asked = self.clone();
+        Arc::new(Collected::new(move || asked.with(Collector::nodes)))
     }
 
     /// Stops collecting; answers that are being stored are stored first.

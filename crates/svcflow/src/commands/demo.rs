@@ -41,29 +41,35 @@ pub(crate) fn run(options: &DemoOptions) -> Result<(), CliError> {
 }
 
 fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliError> {
-    let agents = agents(lab, options, INTERVAL)?;
+    let names = Names::default();
+    let agents = agents(lab, options, INTERVAL, &names)?;
     let agent = agents.first().ok_or(CliError::EmptyLab)?;
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
     let listen = options.listen.map_or(Listen::From(usual), Listen::At);
+    let any = Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    // Tables and the live view are of this agent; at the history's address the map has its routes' names.
+    let own = Serving::start(agent, &any, Protection::default())?;
     // The other nodes' agents first: the history asks them, too.
     let mut others = Vec::new();
     for other in agents.iter().skip(1) {
-        let any = Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let serving = Serving::start(other, &any, Protection::default())?;
         output::say(&format!("serving {} at {}", other.shared().snapshot().node, serving.url()));
         others.push(serving);
     }
     let asked = others.iter().map(Serving::url).collect();
-    let mut history = History::start(kept_in(data, asked), &listen, Some(agent.shared()))?;
+    let mut history = History::start(kept_in(data, asked), &listen, Some(agent.shared()), names)?;
     super::agent::say_what_is_seen(&agent.shared().snapshot());
-    output::say(&format!("serving {} (try {0}/api/v1/edges, {0}/services)", history.url()));
+    output::say(&format!(
+        "the map: {}/ (also {0}/api/v1/edges?format=csv, {0}/services)",
+        history.url()
+    ));
     output::say(&format!(
         "history: svcflow query --url {} --db telegraf \"SELECT last(BytesIn) FROM httpjson_svcstats GROUP BY ServiceIP\"",
         history.url()
     ));
     let traffic = lab.background()?;
     let until = options.duration.map(|duration| Instant::now() + duration);
-    let source = AgentArgs { agent: history.url() };
+    let source = AgentArgs { agent: own.url() };
     let seen = if output::is_terminal() && !options.json {
         top::run(&source, until)
     } else {
@@ -71,7 +77,7 @@ fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliE
     };
     drop(traffic);
     let finished = history.finish();
-    drop(others);
+    drop((own, others));
     agents.into_iter().for_each(AgentHandle::shutdown);
     seen.and(finished)
 }
@@ -119,7 +125,7 @@ fn watch(
 
 /// Exactly known traffic, compared edge by edge with the independent packet count.
 fn once(lab: &Arc<Lab>, options: &DemoOptions) -> Result<(), CliError> {
-    let agents = agents(lab, options, NO_LOOKS)?;
+    let agents = agents(lab, options, NO_LOOKS, &Names::default())?;
     let outcome = lab.run(&known_traffic(lab.topology()))?;
     let (mut edges, mut losses) = (Vec::new(), Losses::default());
     for agent in agents {
@@ -201,10 +207,10 @@ fn agents(
     lab: &Arc<Lab>,
     options: &DemoOptions,
     interval: Duration,
+    names: &Names,
 ) -> Result<Vec<AgentHandle>, CliError> {
-    let names = Names::default();
-    names::publish(lab.topology(), &names);
-    (0..lab.nodes().len()).map(|index| agent(lab, index, options, interval, &names)).collect()
+    names::publish(lab.topology(), names);
+    (0..lab.nodes().len()).map(|index| agent(lab, index, options, interval, names)).collect()
 }
 
 fn agent(

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use svcflow_agent::{Shared, metric_families, router};
 use svcflow_query::Engine;
-use svcflow_server::{Error, Server, bind, system_clock};
+use svcflow_server::{Api, Error, Server, bind, system_clock};
 use svcflow_store::{Options, PolicySpec, Store};
+use svcflow_topology::Names;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -35,11 +36,13 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Starts a server. With an agent in this process its routes are served, too, and its samples collected.
+    /// Starts a server, with the page and its API. With an agent in this process its routes are served, too, and
+    /// its samples collected.
     pub(crate) fn start(
         mut file: ServerFile,
         listen: &Listen,
         agent: Option<Arc<Shared>>,
+        names: Names,
     ) -> Result<Self, CliError> {
         let runtime = server_runtime()?;
         let listener = runtime.block_on(bound(listen))?;
@@ -54,6 +57,13 @@ impl History {
         let within = runtime.enter();
         let collecting = Collecting::start(file.collector.as_ref(), &store, &file.server.data)?;
         let server = with_agent(collecting.beside(server), agent);
+        let collector = file.collector.clone().unwrap_or_default();
+        let server = server.with_api(Api {
+            database: collector.database,
+            interval: collector.interval,
+            names,
+            agents: collecting.agents(),
+        });
         let server = match file.collector.as_ref().and_then(|collector| collector.store.as_ref()) {
             Some(remote) => server.with_data_elsewhere(elsewhere::of(remote)?),
             None => server,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use svcflow_agent::{Options, Protection, name_sources, source_of, start_with};
 use svcflow_source::Preference;
 use svcflow_source::contiv::{self, NETPLUGIN};
+use svcflow_topology::Names;
 
 use super::history::History;
 use super::serving::{Listen, Serving};
@@ -15,7 +16,7 @@ use crate::output;
 use crate::settings::ServerFile;
 
 pub(crate) fn run(options: &ServerOptions) -> Result<(), CliError> {
-    serve(configured(options)?, None)
+    serve(configured(options)?, None, Names::default())
 }
 
 /// An agent, a collector that asks it, and a server, in one process.
@@ -39,6 +40,7 @@ pub(crate) fn standalone(options: &StandaloneOptions) -> Result<(), CliError> {
     let (sources, source) = (name_sources(&config)?, source_of(&config)?);
     let settings = Options::new(config);
     let names = settings.names.clone();
+    let known = names.clone();
     let agent = start_with(source, settings)?;
     let serving = Serving::start(&agent, &listen, protection)?;
     serving.watch(sources, names);
@@ -53,7 +55,7 @@ pub(crate) fn standalone(options: &StandaloneOptions) -> Result<(), CliError> {
         collector.agent_token_files.entry(serving.address.to_string()).or_insert(token);
     }
     collector.agents.push(serving.url());
-    let served = serve(file, options.duration);
+    let served = serve(file, options.duration, known);
     drop(serving);
     agent.shutdown();
     served
@@ -75,11 +77,11 @@ pub(crate) fn check(path: &Path) -> Result<(), CliError> {
 }
 
 /// Serves until an interrupt, a termination, or the end of `duration`.
-fn serve(file: ServerFile, duration: Option<Duration>) -> Result<(), CliError> {
+fn serve(file: ServerFile, duration: Option<Duration>, names: Names) -> Result<(), CliError> {
     let (data, listen) = (file.server.data.clone(), file.server.listen);
-    let mut history = History::start(file, &Listen::At(listen), None)?;
+    let mut history = History::start(file, &Listen::At(listen), None, names)?;
     output::say(&format!("data in {}", data.display()));
-    output::say(&format!("listening on {} (InfluxDB 1.x)", history.url()));
+    output::say(&format!("listening on {0} (InfluxDB 1.x; the map: {0}/)", history.url()));
     history.wait(duration)?;
     output::say("stopping: writes under way are finished first");
     history.finish()

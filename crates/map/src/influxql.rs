@@ -1,0 +1,73 @@
+//! The query that gives the rates of a series, for whoever goes on in Grafana or `influx`.
+
+use std::fmt::Write;
+
+use crate::catalogue::{Catalogue, EdgeKey};
+use crate::series::Steps;
+
+/// More edges make a text that nobody pastes.
+const EDGES_MAX: usize = 50;
+const FIELDS: [&str; 4] = ["BytesIn", "BytesOut", "PacketsIn", "PacketsOut"];
+
+/// Rates of these edges together; `None` where there is none, or too many.
+///
+/// Points are written at the end of their interval, and InfluxQL's buckets hold their first instant: so
+/// the buckets begin a millisecond later. The step before the first gives the value to start from.
+pub(crate) fn rates<'k>(
+    catalogue: &Catalogue,
+    edges: impl ExactSizeIterator<Item = &'k EdgeKey>,
+    steps: &Steps,
+) -> Option<String> {
+    if edges.len() == 0 || edges.len() > EDGES_MAX || steps.count == 0 {
+        return None;
+    }
+    let conditions: Vec<String> = edges.map(|edge| condition(catalogue, edge)).collect();
+    let each = |make: fn(&str) -> String| FIELDS.map(make).join(", ");
+    let outer = each(|field| format!("sum(\"{field}\") AS \"{field}\""));
+    let inner =
+        each(|field| format!("non_negative_derivative(last(\"{field}\"), 1s) AS \"{field}\""));
+    let (step, span) = (steps.length, steps.span());
+    let (before, from, until) = (span.from.saturating_sub(step), span.from, span.until);
+    Some(format!(
+        "SELECT {outer} FROM (SELECT {inner} FROM \"httpjson_svcstats\" \
+         WHERE time > {before}ms AND time <= {until}ms AND ({}) \
+         GROUP BY time({step}ms, 1ms), * fill(previous)) \
+         WHERE time > {from}ms AND time <= {until}ms GROUP BY time({step}ms, 1ms)",
+        conditions.join(" OR ")
+    ))
+}
+
+/// The edge's tags; an absent one is equal to an empty one.
+fn condition(catalogue: &Catalogue, edge: &EdgeKey) -> String {
+    let service = edge.service.map(|service| catalogue.service(service));
+    let tags = [
+        ("Node", catalogue.node(edge.node).to_owned()),
+        ("EndpointIP", catalogue.address(edge.endpoint).to_string()),
+        ("ServiceIP", service.map(|it| it.address.to_string()).unwrap_or_default()),
+        ("ServicePort", service.map(|it| it.port.to_string()).unwrap_or_default()),
+        ("ProviderIP", catalogue.address(edge.provider).to_string()),
+        ("ProviderPort", edge.provider_port.to_string()),
+        ("Protocol", edge.protocol.to_string()),
+    ];
+    let mut text = String::new();
+    for (place, (tag, value)) in tags.iter().enumerate() {
+        let before = if place == 0 { "(" } else { " AND " };
+        // Writing to a `String` can't fail.
+        let _ = write!(text, "{before}\"{tag}\"={}", quoted(value));
+    }
+    text.push(')');
+    text
+}
+
+fn quoted(value: &str) -> String {
+    let mut text = String::from("'");
+    for c in value.chars() {
+        match c {
+            '\\' | '\'' => text.extend(['\\', c]),
+            '\n' => text.push_str("\\n"),
+            other => text.push(other),
+        }
+    }
+    text.push('\'');
+    text
+}

@@ -1,0 +1,247 @@
+//! The routes, and their description as OpenAPI.
+
+mod parameters;
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use svcflow_map::document as doc;
+use svcflow_map::{
+    EdgesRequest, MapRequest, SeriesRequest, Window, csv, edges as table, graph as everything,
+    map as drawn, nodes as listed, plan, topology as known_names,
+};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use self::parameters as params;
+use super::answer::{Made, Question, answer};
+use super::fault::Fault;
+use super::state::{Shared, View};
+use super::store::columns;
+
+/// The map, grouped into cards and cut to what can be drawn.
+#[utoipa::path(
+    get, path = "/api/v1/map", operation_id = "map", tag = "traffic", params(params::Map),
+    responses((status = 200, description = "The map", body = doc::Map), (status = "default", description = "What is wrong and what to do", body = doc::Error))
+)]
+pub(super) async fn map(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    answer(shared, "map", query.unwrap_or_default(), &headers, make_map).await
+}
+
+fn make_map(view: &View<'_>, Question { query, .. }: &Question) -> Result<Made, Fault> {
+    let window = view.window(query.asked()?)?;
+    let request = MapRequest {
+        filter: query.filter()?,
+        group: query.group()?,
+        expand: query.expand()?,
+        limit: query.cards()?,
+    };
+    let reading = view.read(window)?;
+    let provided = view.provided(window.at);
+    let losses = view.notices(&window, &reading.faults);
+    let context = view.context(&provided);
+    Made::json(&drawn(&reading.readings, &context, &request, losses, view.waiting()))
+}
+
+/// One thing's history.
+#[utoipa::path(
+    get, path = "/api/v1/series", operation_id = "series", tag = "traffic", params(params::Series),
+    responses((status = 200, description = "The series", body = doc::Series), (status = "default", description = "What is wrong and what to do", body = doc::Error))
+)]
+pub(super) async fn series(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    answer(shared, "series", query.unwrap_or_default(), &headers, make_series).await
+}
+
+fn make_series(view: &View<'_>, Question { query, .. }: &Question) -> Result<Made, Fault> {
+    let (id, place) = query.id()?;
+    let mut asked = query.asked()?;
+    asked.at = None;
+    let window = view.window(asked)?;
+    let request = SeriesRequest {
+        id,
+        place,
+        filter: query.filter()?,
+        group: query.group()?,
+        side: query.side()?,
+        points: query.points()?,
+    };
+    let reading = view.read(window)?;
+    let provided = view.provided(window.at);
+    let plan = plan(&reading.readings, &view.context(&provided), &request);
+    let (columns, mut faults) = columns(&view.known, &plan.edges, plan.steps)?;
+    faults.extend(reading.faults.iter().cloned());
+    faults.sort();
+    faults.dedup();
+    let index = &view.known.index;
+    let losses = |nodes: &[svcflow_map::NodeId]| {
+        let names: Vec<&str> = nodes.iter().map(|node| index.catalogue.node(*node)).collect();
+        let mut told = view.notices(&window, &faults);
+        told.retain(|notice| match &notice.node {
+            Some(node) => names.contains(&node.as_str()),
+            None => notice.kind == "store",
+        });
+        told
+    };
+    Made::json(&plan.finish(&columns, |node| index.coverage(node), losses))
+}
+
+/// Edges as a table, one row each.
+#[utoipa::path(
+    get, path = "/api/v1/edges", operation_id = "edges", tag = "traffic", params(params::Edges),
+    responses(
+        (status = 200, description = "One page of rows", content((doc::Edges = "application/json"), (String = "text/csv"))),
+        (status = "default", description = "What is wrong and what to do", body = doc::Error)
+    )
+)]
+pub(super) async fn edges(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    answer(shared, "edges", query.unwrap_or_default(), &headers, make_edges).await
+}
+
+fn make_edges(view: &View<'_>, Question { query, csv: wanted }: &Question) -> Result<Made, Fault> {
+    let wants_csv = query.csv()?.unwrap_or(*wanted);
+    let window = view.window(query.asked()?)?;
+    let request = EdgesRequest {
+        filter: query.filter()?,
+        group: query.group()?,
+        of: query.of_place()?,
+        side: query.side()?,
+        sort: query.sort()?,
+        offset: query.offset()?,
+        limit: query.rows(wants_csv)?,
+    };
+    let shown = query.columns()?;
+    let reading = view.read(window)?;
+    let provided = view.provided(window.at);
+    let context = view.context(&provided);
+    let document = table(&reading.readings, &context, &request, view.known.index.first());
+    if wants_csv {
+        return Ok(Made::Csv(csv(&document.rows, &shown)));
+    }
+    Made::json(&document)
+}
+
+/// Everything, in compact columns.
+#[utoipa::path(
+    get, path = "/api/v1/graph", operation_id = "graph", tag = "traffic", params(params::Graph),
+    responses((status = 200, description = "The graph", body = doc::Graph), (status = "default", description = "What is wrong and what to do", body = doc::Error))
+)]
+pub(super) async fn graph(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    answer(shared, "graph", query.unwrap_or_default(), &headers, make_graph).await
+}
+
+fn make_graph(view: &View<'_>, Question { query, .. }: &Question) -> Result<Made, Fault> {
+    let window = view.window(query.asked()?)?;
+    let filter = query.filter()?;
+    let reading = view.read(window)?;
+    let provided = view.provided(window.at);
+    Made::json(&everything(&reading.readings, &view.context(&provided), &filter))
+}
+
+/// Services, and who owns an address.
+#[utoipa::path(
+    get, path = "/api/v1/topology", operation_id = "topology", tag = "state", params(params::Topology),
+    responses((status = 200, description = "The topology", body = doc::Topology), (status = "default", description = "What is wrong and what to do", body = doc::Error))
+)]
+pub(super) async fn topology(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    answer(shared, "topology", query.unwrap_or_default(), &headers, make_topology).await
+}
+
+fn make_topology(view: &View<'_>, Question { query, .. }: &Question) -> Result<Made, Fault> {
+    let at = query.at()?.unwrap_or(view.known.clock.now);
+    // Services that nobody named are those that were asked shortly before.
+    let until = at.clamp(i64::MIN / 2, view.known.clock.latest.unwrap_or(at));
+    let asked = svcflow_map::Asked { until: Some(until), ..svcflow_map::Asked::default() };
+    let reading = view.read(view.window(asked)?)?;
+    let provided = view.provided(at);
+    let started = view.shared.started;
+    Made::json(&known_names(&view.context(&provided), at, started, &reading.readings))
+}
+
+/// Each agent's state.
+#[utoipa::path(
+    get, path = "/api/v1/nodes", operation_id = "nodes", tag = "state", params(params::Nodes),
+    responses((status = 200, description = "The nodes, by name", body = doc::Nodes), (status = "default", description = "What is wrong and what to do", body = doc::Error))
+)]
+pub(super) async fn nodes(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    answer(shared, "nodes", query.unwrap_or_default(), &headers, make_nodes).await
+}
+
+fn make_nodes(view: &View<'_>, Question { query, .. }: &Question) -> Result<Made, Fault> {
+    let window: Window = view.window(query.asked()?)?;
+    let hello = view.shared.hello(&view.known);
+    let histories = view.known.index.histories();
+    Made::json(&listed(&window, histories, view.agents.clone(), hello))
+}
+
+/// Server-sent events.
+#[utoipa::path(
+    get, path = "/api/v1/live", operation_id = "live", tag = "state",
+    responses(
+        (status = 200, description = "`event: hello`, `event: tick`, `event: ping`", body = Event, content_type = "text/event-stream"),
+        (status = "default", description = "What is wrong and what to do", body = doc::Error)
+    )
+)]
+#[allow(dead_code, reason = "described here, served by `live`")]
+fn live() {}
+
+/// What an event of `live` holds.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Event)]
+#[allow(dead_code, reason = "it only describes")]
+#[serde(untagged)]
+enum Event {
+    Hello(doc::Hello),
+    Tick(doc::Tick),
+    Ping(doc::Ping),
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "svcflow JSON API", version = "1", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    paths(map, series, edges, graph, topology, nodes, live),
+    components(schemas(doc::LossKind)),
+    security((), ("basic" = []), ("bearer" = [])),
+    tags((name = "traffic"), (name = "state")),
+    servers((url = "."))
+)]
+struct Description;
+
+/// The API described as OpenAPI, pretty-printed JSON: `ui/openapi.json`.
+///
+/// # Errors
+/// Never in practice: the description has a JSON form.
+pub fn openapi() -> Result<String, serde_json::Error> {
+    let mut description = Description::openapi();
+    let components = description.components.get_or_insert_default();
+    for (name, scheme) in [("basic", HttpAuthScheme::Basic), ("bearer", HttpAuthScheme::Bearer)] {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build());
+        components.add_security_scheme(name, scheme);
+    }
+    description.to_pretty_json()
+}
