@@ -1,4 +1,9 @@
 //! A thing's history: which edges, which steps, what is known.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly; clippy.toml exempts test functions but not their helpers"
+)]
 
 mod support;
 

@@ -1,4 +1,11 @@
 //! The table: what filters select, sorting, paging, what an id is made of; and the graph.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly; clippy.toml exempts test functions but not their helpers"
+)]
 
 mod support;
 

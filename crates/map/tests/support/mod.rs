@@ -1,4 +1,11 @@
 //! Small worlds: edges with even traffic, names, and the readings of a window.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly; clippy.toml exempts test functions but not their helpers"
+)]
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::collections::HashSet;

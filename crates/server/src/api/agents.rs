@@ -145,7 +145,7 @@ fn node(
         connections: None,
         version: None,
         source: (!source.name.is_empty())
-            .then(|| SourceName { name: source.name, reason: source.reason }),
+            .then_some(SourceName { name: source.name, reason: source.reason }),
         blind_spots: source.blind_spots,
         losses: Vec::new(),
         address: agent.target,

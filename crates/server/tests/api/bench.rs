@@ -19,7 +19,7 @@ use svcflow_topology::{Facts, Limits, Names, Owner, OwnerKind, Service, Topology
 use tokio::sync::oneshot;
 
 /// Data ends here unless a test goes on: a multiple of ten seconds.
-pub const LATEST: i64 = 1_790_000_000_000;
+pub(crate) const LATEST: i64 = 1_790_000_000_000;
 const SECOND: i64 = 1_000_000_000;
 
 /// Answers nothing: these tests don't query.
@@ -39,7 +39,7 @@ impl Engine for NoEngine {
 
 /// Agents that a test sets.
 #[derive(Clone, Default)]
-pub struct SetAgents(Arc<Mutex<Vec<Agent>>>);
+pub(crate) struct SetAgents(Arc<Mutex<Vec<Agent>>>);
 
 impl Agents for SetAgents {
     fn agents(&self, _: i64) -> Vec<Agent> {
@@ -51,10 +51,10 @@ impl Agents for SetAgents {
     }
 }
 
-pub struct Bench {
-    pub address: SocketAddr,
-    pub store: Store,
-    pub names: Names,
+pub(crate) struct Bench {
+    pub(crate) address: SocketAddr,
+    pub(crate) store: Store,
+    pub(crate) names: Names,
     agents: SetAgents,
     now: Arc<AtomicI64>,
     _folder: tempfile::TempDir,
@@ -63,11 +63,11 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(|_, _| {})
     }
 
-    pub fn start_with(change: impl FnOnce(&mut Config, &tempfile::TempDir)) -> Self {
+    pub(crate) fn start_with(change: impl FnOnce(&mut Config, &tempfile::TempDir)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), Options::default()).unwrap();
         store.create_database("telegraf", PolicySpec::new("autogen", None)).unwrap();
@@ -104,11 +104,11 @@ impl Bench {
         Self { address, store, names, agents, now, _folder: folder, stop, thread }
     }
 
-    pub fn set_now(&self, millis: i64) {
+    pub(crate) fn set_now(&self, millis: i64) {
         self.now.store(millis * 1_000_000, Ordering::SeqCst);
     }
 
-    pub fn set_agents(&self, agents: Vec<Node>, lives: &[(&str, &str)]) {
+    pub(crate) fn set_agents(&self, agents: Vec<Node>, lives: &[(&str, &str)]) {
         let agent = |node: Node| {
             let of = lives.iter().filter(|(name, _)| *name == node.name);
             let lives = of.map(|(_, network)| network.parse::<Cidr>().unwrap()).collect();
@@ -117,7 +117,7 @@ impl Bench {
         *self.agents.0.lock() = agents.into_iter().map(agent).collect();
     }
 
-    pub fn name(&self, facts: Facts) {
+    pub(crate) fn name(&self, facts: Facts) {
         let mut topology = Topology::new(Limits::default());
         let source = topology.add_source("static").unwrap();
         let at = Timestamp((LATEST - 86_400_000) * 1_000_000);
@@ -126,14 +126,14 @@ impl Bench {
     }
 
     /// Asks; the status, the headers and the body.
-    pub fn ask(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn ask(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = self.connect(target, headers, true);
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         Answer::of(&bytes)
     }
 
-    pub fn connect(&self, target: &str, headers: &[(&str, &str)], close: bool) -> TcpStream {
+    pub(crate) fn connect(&self, target: &str, headers: &[(&str, &str)], close: bool) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n", self.address);
@@ -149,7 +149,7 @@ impl Bench {
 
     /// A document, which must be there.
     #[track_caller]
-    pub fn get(&self, target: &str) -> Value {
+    pub(crate) fn get(&self, target: &str) -> Value {
         let answer = self.ask(&format!("/api/v1/{target}"), &[]);
         assert_eq!(answer.status, 200, "{target}: {}", answer.text());
         answer.json()
@@ -157,14 +157,14 @@ impl Bench {
 
     /// What a refused question is told: status, message, position.
     #[track_caller]
-    pub fn refused(&self, target: &str) -> (u16, String, Option<u64>) {
+    pub(crate) fn refused(&self, target: &str) -> (u16, String, Option<u64>) {
         let answer = self.ask(&format!("/api/v1/{target}"), &[]);
         let error = &answer.json()["error"];
         let message = error["message"].as_str().unwrap().to_owned();
         (answer.status, message, error["position"].as_u64())
     }
 
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
@@ -181,10 +181,10 @@ impl Drop for Bench {
 }
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
@@ -200,12 +200,12 @@ impl Answer {
         Self { status, headers: lines.map(header).collect(), body: bytes[end + 4..].to_vec() }
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(there, _)| there == name);
         found.map_or("", |(_, value)| value)
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         if self.header("content-encoding") == "gzip" {
             let mut text = String::new();
             flate2::read::GzDecoder::new(&*self.body).read_to_string(&mut text).unwrap();
@@ -215,16 +215,16 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text()).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
     }
 }
 
 /// Events of `live`, as they come.
-pub struct Events(BufReader<TcpStream>);
+pub(crate) struct Events(BufReader<TcpStream>);
 
 impl Events {
-    pub fn of(bench: &Bench) -> (Self, String) {
+    pub(crate) fn of(bench: &Bench) -> (Self, String) {
         let mut reader = BufReader::new(bench.connect("/api/v1/live", &[], false));
         let mut head = String::new();
         loop {
@@ -238,7 +238,7 @@ impl Events {
     }
 
     /// The next event's name and data, and the lines before; `None` at the end.
-    pub fn next(&mut self) -> Option<(String, Value, String)> {
+    pub(crate) fn next(&mut self) -> Option<(String, Value, String)> {
         let (mut name, mut data, mut all) = (String::new(), None, String::new());
         loop {
             let mut line = String::new();
@@ -261,9 +261,9 @@ impl Events {
 }
 
 /// Writes what the collector would.
-pub struct Writer<'b> {
-    pub bench: &'b Bench,
-    pub node: &'static str,
+pub(crate) struct Writer<'b> {
+    pub(crate) bench: &'b Bench,
+    pub(crate) node: &'static str,
 }
 
 /// An edge's tags without the node's: `"11.1.1.2 > 100.1.1.3:8080 > 10.1.1.7:80"`.
@@ -307,11 +307,11 @@ impl Writer<'_> {
     }
 
     /// Counters of an edge at an instant, milliseconds.
-    pub fn edge(&self, text: &str, at: i64, bytes_in: i64, bytes_out: i64) {
+    pub(crate) fn edge(&self, text: &str, at: i64, bytes_in: i64, bytes_out: i64) {
         self.edge_with(&tags(text, self.node), at, bytes_in, bytes_out);
     }
 
-    pub fn edge_with(
+    pub(crate) fn edge_with(
         &self,
         tags: &[(&'static str, String)],
         at: i64,
@@ -333,7 +333,7 @@ impl Writer<'_> {
     }
 
     /// A report of the node.
-    pub fn report(&self, at: i64, epoch: i64, sequence: i64) {
+    pub(crate) fn report(&self, at: i64, epoch: i64, sequence: i64) {
         let tags = [("Node", self.node.to_owned())];
         let fields =
             [("Epoch", FieldValue::Integer(epoch)), ("Sequence", FieldValue::Integer(sequence))];
@@ -341,7 +341,7 @@ impl Writer<'_> {
     }
 
     /// A report at each interval from the one instant to the other, both included.
-    pub fn reports(&self, from: i64, until: i64) {
+    pub(crate) fn reports(&self, from: i64, until: i64) {
         let mut batch = self.bench.store.batch("telegraf", None).unwrap();
         let series = batch.series("svcflow_nodes", &[("Node", self.node)]).unwrap();
         let epoch = batch.field(series, "Epoch", FieldType::Integer).unwrap();
@@ -353,7 +353,7 @@ impl Writer<'_> {
         batch.commit().unwrap();
     }
 
-    pub fn marks(&self, text: &str, at: i64, uncounted: bool) {
+    pub(crate) fn marks(&self, text: &str, at: i64, uncounted: bool) {
         let fields = [
             ("DirectionUnknown", FieldValue::Boolean(true)),
             ("Uncounted", FieldValue::Boolean(uncounted)),
@@ -361,14 +361,14 @@ impl Writer<'_> {
         self.write("svcflow_marks", &tags(text, self.node), at, &fields);
     }
 
-    pub fn loss(&self, kind: &str, at: i64, count: i64, bytes: i64) {
+    pub(crate) fn loss(&self, kind: &str, at: i64, count: i64, bytes: i64) {
         let tags = [("Kind", kind.to_owned()), ("Node", self.node.to_owned())];
         let fields = [("Bytes", FieldValue::Integer(bytes)), ("Count", FieldValue::Integer(count))];
         self.write("svcflow_losses", &tags, at, &fields);
     }
 
     /// An edge that adds the same in each interval from the one instant to the other.
-    pub fn even(&self, text: &str, from: i64, until: i64, each: (i64, i64)) {
+    pub(crate) fn even(&self, text: &str, from: i64, until: i64, each: (i64, i64)) {
         let tags = tags(text, self.node);
         let tags: Vec<(&str, &str)> =
             tags.iter().map(|(key, value)| (*key, value.as_str())).collect();
@@ -391,7 +391,7 @@ impl Writer<'_> {
 }
 
 /// Two services, of which the first asks the second; names for all; an hour of data on two nodes.
-pub fn demo(bench: &Bench) {
+pub(crate) fn demo(bench: &Bench) {
     let n1 = Writer { bench, node: "n1" };
     let from = LATEST - 3_600_000;
     n1.reports(from, LATEST);
@@ -409,7 +409,7 @@ pub fn demo(bench: &Bench) {
     bench.name(facts());
 }
 
-pub fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     let owner = |address: &str, name: &str, tier: &str, node: &str| Owner {
         identity: name.to_owned(),
         name: name.to_owned(),
@@ -442,12 +442,12 @@ pub fn facts() -> Facts {
 
 /// The card, member or edge of this id.
 #[track_caller]
-pub fn by_id<'v>(list: &'v Value, id: &str) -> &'v Value {
+pub(crate) fn by_id<'v>(list: &'v Value, id: &str) -> &'v Value {
     let all = list.as_array().unwrap();
     let found = all.iter().find(|it| it["id"] == id);
     found.unwrap_or_else(|| panic!("no {id} among {:?}", ids(list)))
 }
 
-pub fn ids(list: &Value) -> Vec<&str> {
+pub(crate) fn ids(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect()
 }

@@ -5,7 +5,7 @@ use svcflow_map::document::{Node, NodeState};
 use crate::bench::{Bench, Events, LATEST, Writer, demo};
 
 /// An agent that is well.
-pub fn agent(name: &str) -> Node {
+pub(crate) fn agent(name: &str) -> Node {
     Node {
         name: name.to_owned(),
         address: format!("{name}:4000"),

@@ -1,6 +1,6 @@
 //! When a node reported, from the points that the collector stores with each of its answers.
 
-use svcflow_map::{Coverage, Grid, LossTimeline, Losses, Millis, Span};
+use svcflow_map::{Coverage, Grid, Losses, Millis, Span};
 use svcflow_store::{Chunk, ValueSummary};
 
 use super::scan::millis;
@@ -92,7 +92,7 @@ impl Run {
 pub(super) fn take_loss(losses: &mut Losses, kind: &str, at: Millis, count: u64, bytes: u64) {
     let timeline = match losses.get_mut(kind) {
         Some(timeline) => timeline,
-        None => losses.entry(kind.into()).or_insert_with(LossTimeline::default),
+        None => losses.entry(kind.into()).or_default(),
     };
     timeline.take(at, count, bytes);
 }
