@@ -2,12 +2,12 @@
 
 #![allow(clippy::print_stdout, reason = "this is the command line")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use svcflow_compat::{
-    Client, Error, Program, Recorded, Reference, Report, Result, Scenario, Server, Subject,
+    Client, Error, Program, Recorded, Reference, Report, Result, Scenario, Server, Subject, folder,
 };
 
 #[derive(Parser)]
@@ -104,10 +104,6 @@ fn chosen(names: &[String]) -> Result<Vec<Scenario>> {
     let mut all = Scenario::read_all(&folder("scenarios"))?;
     all.retain(|one| names.is_empty() || names.iter().any(|name| one.name.contains(name)));
     Ok(all)
-}
-
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 fn compare_all(scenarios: &[Scenario], subject: Subject<'_>, show: usize) -> Result<ExitCode> {

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use svcflow_compat::{Program, Server, cache, installed};
+use svcflow_compat::{Program, Server, cache, folder, installed};
 
 /// A client and how it is started against a server.
 struct Client {
@@ -16,7 +16,7 @@ struct Client {
 }
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+    folder("clients").join(name)
 }
 
 impl Client {

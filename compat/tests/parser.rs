@@ -2,13 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use std::path::{Path, PathBuf};
-
-use svcflow_compat::{Answer, Now, Recorded, Scenario};
-
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
+use svcflow_compat::{Answer, Now, Recorded, Scenario, folder};
 
 /// InfluxDB refuses with 400 what it can't parse, and with 200 what it can't run. Names of time zones it looks up while
 /// it parses; svcflow does so later, and answers with 400 all the same.

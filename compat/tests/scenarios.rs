@@ -3,18 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use svcflow_compat::{
-    Client, Failure, Program, Recorded, Reference, Report, Scenario, Server, Subject, run,
+    Client, Failure, Program, Recorded, Reference, Report, Scenario, Server, Subject, folder, run,
 };
 
 /// How many of all steps may differ from InfluxDB, with a named reason. In per cent.
 const EXCEPTIONS: usize = 2;
-
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
 
 fn scenarios() -> Vec<Scenario> {
     Scenario::read_all(&folder("scenarios")).unwrap()
