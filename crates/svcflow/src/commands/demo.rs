@@ -19,7 +19,7 @@ use svcflow_topology::Names;
 
 use super::history::History;
 use super::serving::{Listen, Serving};
-use crate::args::{AgentArgs, DemoOptions, EdgesArgs, SortBy};
+use crate::args::{AccessArgs, AgentArgs, DemoOptions, EdgesArgs, SortBy};
 use crate::exit::CliError;
 use crate::settings::ServerFile;
 use crate::{output, top};
@@ -69,7 +69,7 @@ fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliE
     ));
     let traffic = lab.background()?;
     let until = options.duration.map(|duration| Instant::now() + duration);
-    let source = AgentArgs { agent: own.url() };
+    let source = AgentArgs { agent: own.url(), access: AccessArgs::default() };
     let seen = if output::is_terminal() && !options.json {
         top::run(&source, until)
     } else {
