@@ -59,7 +59,7 @@ pub struct Protection {
 }
 
 impl Protection {
-    /// Reads what a configuration names. Tokens and certificates are read once, at the start.
+    /// Reads what a configuration names. They are read again when they change.
     ///
     /// # Errors
     /// Where a file can't be read or used.

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::serve::Listener;
 use svcflow_store::Store;
-use svcflow_transport::{ServerTls, TlsListener};
+use svcflow_transport::{ServerTls, TlsListener, Watched};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -64,7 +64,7 @@ impl Server {
         clock: Clock,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let users = config.users_file.as_deref().map(Users::read).transpose()?;
+        let users = config.users_file.clone().map(watched).transpose()?;
         let tls = |(certificate, key)| ServerTls::read(certificate, key, None).map_err(Error::Tls);
         let tls = config.tls().map(tls).transpose()?;
         let app = Arc::new(App::new(store, engine, users, config, clock));
@@ -133,6 +133,10 @@ impl Server {
         // A task that is gone was so with its runtime: what was acknowledged is in the log.
         flushed.unwrap_or(Ok(())).map_err(|source| Error::Store { folder, source })
     }
+}
+
+fn watched(users_file: PathBuf) -> Result<Watched<Users>, Error> {
+    Watched::new(vec![users_file.clone()], move || Users::read(&users_file))
 }
 
 async fn serve<L: Listener<Addr: std::fmt::Debug>>(

@@ -4,6 +4,8 @@
 //! [`Tokens`]; a caller takes a [`ClientTls`] (a CA, or pinned fingerprints) and a [`Token`]. Nothing
 //! listens beyond loopback without both unless told `insecure`: see [`exposure`].
 //!
+//! Files are read again when they change; see each constructor.
+//!
 //! Cryptography is rustls with `ring`; nothing here invents any.
 
 mod client;
@@ -14,6 +16,7 @@ mod listener;
 mod pem;
 mod server_tls;
 mod token;
+mod watched;
 
 pub use client::{Answer, Client, Limits};
 pub use client_tls::{ClientTls, Fingerprint, ParseFingerprintError, Trust};
@@ -22,3 +25,4 @@ pub use exposure::{Exposure, exposure};
 pub use listener::TlsListener;
 pub use server_tls::ServerTls;
 pub use token::{Token, Tokens, require_token};
+pub use watched::Watched;

@@ -164,7 +164,9 @@ impl Runner {
         asked: &Asked,
         answer: &mut Answer,
     ) -> Result<(), QueryError> {
-        if let Some(result) = crate::accounts::execute(statement, self.app.users(), answer) {
+        if let Some(result) =
+            crate::accounts::execute(statement, self.app.users().as_deref(), answer)
+        {
             return result;
         }
         let mut visible;
