@@ -82,27 +82,22 @@ impl Protection {
 }
 
 /// Serves until `shutdown` is there; requests under way are answered first.
-///
-/// # Errors
-/// Where the listener fails for good.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     protection: &Protection,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Error> {
+    shutdown: impl Future<Output = ()> + Send,
+) {
     let router = match &protection.tokens {
         None => router,
         Some(tokens) => router.layer(from_fn_with_state(Arc::clone(tokens), require_token)),
     };
-    let served = match &protection.tls {
-        None => axum::serve(listener, router).with_graceful_shutdown(shutdown).await,
+    match &protection.tls {
+        None => svcflow_transport::serve(listener, router, shutdown).await,
         Some(tls) => {
-            let listener = TlsListener::new(listener, tls);
-            axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+            svcflow_transport::serve(TlsListener::new(listener, tls), router, shutdown).await;
         }
-    };
-    served.map_err(Error::Serve)
+    }
 }
 
 #[derive(Deserialize)]

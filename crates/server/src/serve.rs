@@ -116,20 +116,19 @@ impl Server {
     /// finished, and the store is flushed: a start after it has no log to read.
     ///
     /// # Errors
-    /// Where the listener fails for good, or the store can't be flushed.
+    /// Where the store can't be flushed.
     pub async fn serve(
         self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
         let router = self.more.merge(http::router(Arc::clone(&self.app), self.fallback));
-        let served = match &self.tls {
+        match &self.tls {
             Some(tls) => serve(TlsListener::new(listener, tls), router, &self.app, shutdown).await,
             None => serve(listener, router, &self.app, shutdown).await,
-        };
+        }
         let (app, folder) = (self.app, self.data);
         let flushed = tokio::task::spawn_blocking(move || app.store().flush()).await;
-        served?;
         // A task that is gone was so with its runtime: what was acknowledged is in the log.
         flushed.unwrap_or(Ok(())).map_err(|source| Error::Store { folder, source })
     }
@@ -139,12 +138,12 @@ fn watched(users_file: PathBuf) -> Result<Watched<Users>, Error> {
     Watched::new(vec![users_file.clone()], move || Users::read(&users_file))
 }
 
-async fn serve<L: Listener<Addr: std::fmt::Debug>>(
+async fn serve<L: Listener>(
     listener: L,
     router: Router,
     app: &Arc<App>,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Error> {
+) {
     let (stop, mut stopped) = watch::channel(false);
     let app = Arc::clone(app);
     let shutdown = async move {
@@ -157,12 +156,10 @@ async fn serve<L: Listener<Addr: std::fmt::Debug>>(
         let _ = stopped.wait_for(|stopped| *stopped).await;
         tokio::time::sleep(GRACE).await;
     };
-    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown);
     tokio::select! {
-        served = serving => served.map_err(Error::Serve),
+        () = svcflow_transport::serve(listener, router, shutdown) => {}
         () = over => {
             tracing::warn!("some requests took longer than {GRACE:?} to end and were broken off");
-            Ok(())
         }
     }
 }

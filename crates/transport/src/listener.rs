@@ -19,7 +19,7 @@ const HANDSHAKES_MAX: usize = 512;
 
 type Shaken = Option<(TlsStream<TcpStream>, SocketAddr)>;
 
-/// A TCP listener whose connections are TLS, for `axum::serve`. Handshakes run beside each other: a
+/// A TCP listener whose connections are TLS, for [`crate::serve()`]. Handshakes run beside each other: a
 /// caller that hangs in one delays nobody.
 pub struct TlsListener {
     tcp: TcpListener,
