@@ -21,7 +21,7 @@ pub struct Graph {
 /// Columns of one length.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Vertices {
-    /// A card's id.
+    /// A card's id (`service:…`, `endpoint:…`).
     pub id: Vec<String>,
     /// To be shown.
     pub name: Vec<String>,
