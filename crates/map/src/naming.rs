@@ -117,9 +117,14 @@ impl<'s> Naming<'s> {
             let owner = find(address, then);
             let party = owner.and_then(|owner| first_address(address, owner.entity));
             // Another one may have got that address since, or have the last word on it.
-            naming.parties.set(id, party.filter(|first| {
-                find(*first, then).zip(owner).is_some_and(|(a, b)| Arc::ptr_eq(a.entity, b.entity))
-            }));
+            naming.parties.set(
+                id,
+                party.filter(|first| {
+                    find(*first, then)
+                        .zip(owner)
+                        .is_some_and(|(a, b)| Arc::ptr_eq(a.entity, b.entity))
+                }),
+            );
             naming.owners.set(id, owner);
         }
         for (id, last) in services.iter().filter_map(|(id, last)| Some((id, (*last)?))) {

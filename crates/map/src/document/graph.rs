@@ -9,10 +9,8 @@ pub struct Graph {
     /// What was answered.
     pub range: Range,
     /// Services and addresses.
-    #[schema(inline)]
     pub vertices: Vertices,
     /// Between them.
-    #[schema(inline)]
     pub links: Links,
     /// Links left out.
     pub cut: u64,

@@ -32,7 +32,6 @@ pub struct Rest {
     /// What these counted.
     pub totals: Totals,
     /// Map edges that are left out although both cards are there.
-    #[schema(inline)]
     pub unlinked: Unlinked,
 }
 
@@ -83,7 +82,6 @@ pub struct Card {
     /// Its id.
     pub id: String,
     /// What it stands for.
-    #[schema(inline)]
     pub kind: CardKind,
     /// Text as it was given, to be shown as text.
     pub name: String,
@@ -187,7 +185,6 @@ pub struct MapEdge {
     /// The card or member that answers.
     pub to: String,
     /// Through the service's address, past it, or both.
-    #[schema(inline)]
     pub path: Path,
     /// Their names.
     pub protocols: Vec<String>,

@@ -9,7 +9,6 @@ pub struct Notice {
     /// full). Others may come.
     pub kind: String,
     /// How grave.
-    #[schema(inline)]
     pub severity: Severity,
     /// Where.
     pub node: Option<String>,
@@ -80,7 +79,6 @@ pub struct Node {
     /// Where it is asked.
     pub address: String,
     /// How it does.
-    #[schema(inline)]
     pub state: NodeState,
     /// Since when.
     pub state_since: i64,
@@ -103,7 +101,6 @@ pub struct Node {
     /// Of its program.
     pub version: Option<String>,
     /// Where its numbers come from.
-    #[schema(inline)]
     pub source: Option<SourceName>,
     /// What it can't see, each with its remedy.
     pub blind_spots: Vec<String>,

@@ -21,7 +21,6 @@ pub struct Series {
     /// To be shown; of an edge `11.1.1.2 → 100.1.1.3:8080 → 10.1.1.7:80`, of a map edge `FROM → TO`.
     pub name: String,
     /// Null where the id is no card and no member.
-    #[schema(inline)]
     pub side: Option<Side>,
     /// What was answered; its `step` is the series'.
     pub range: Range,

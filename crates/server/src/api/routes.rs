@@ -13,6 +13,8 @@ use svcflow_map::{
     map as drawn, nodes as listed, plan, topology as known_names,
 };
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use self::parameters as params;
@@ -275,5 +277,16 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build());
         components.add_security_scheme(name, scheme);
     }
+    let schemas = components.schemas.iter_mut();
+    for (_, schema) in schemas.filter(|(name, _)| *name != "Fault") {
+        require_all(schema);
+    }
     description.to_pretty_json()
+}
+
+/// Null is written in full: every property is there. Only an error leaves out what it hasn't.
+fn require_all(schema: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(object)) = schema {
+        object.required = object.properties.keys().cloned().collect();
+    }
 }
