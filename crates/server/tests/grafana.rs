@@ -11,10 +11,13 @@ mod support;
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use form_urlencoded::byte_serialize;
 use serde_json::Value;
 use support::{Answer, Bench};
+use svcflow_server::{Api, NoAgents};
 use svcflow_store::PolicySpec;
 
 /// The range's end, milliseconds: a multiple of ten seconds.
@@ -32,11 +35,19 @@ fn dashboard() -> Value {
 /// Two endpoints ask a service of two providers, and one asks directly: each edge gets 1,000 bytes every ten seconds
 /// and gives 100. One of them begins in the middle.
 fn filled() -> Bench {
-    let bench = Bench::start_with(
+    let bench = Bench::start_server(
         |store| {
             Box::new(svcflow_query::Engine::new(store.clone(), svcflow_query::Limits::default()))
         },
         |_, _| {},
+        |server| {
+            server.with_api(Api {
+                database: "telegraf".to_owned(),
+                interval: Duration::from_secs(10),
+                names: svcflow_topology::Names::default(),
+                agents: Arc::new(NoAgents),
+            })
+        },
     );
     bench.store.create_database("telegraf", PolicySpec::new("autogen", None)).unwrap();
     let edges = [
@@ -75,7 +86,10 @@ fn filled_in(query: &str, chosen: &[(&str, &str)]) -> String {
     let from = UNTIL - LENGTH;
     let mut text = query
         .replace("$timeFilter", &format!("time >= {from}ms and time <= {UNTIL}ms"))
-        .replace("$__interval", "10s");
+        .replace("$__interval_ms", "10000")
+        .replace("$__interval", "10s")
+        .replace("${__from}", &from.to_string())
+        .replace("${__to}", &UNTIL.to_string());
     for name in ["node", "service", "endpoint", "provider"] {
         let value = chosen.iter().find(|(there, _)| *there == name);
         text = text.replace(&format!("${name}"), value.map_or(".*", |(_, value)| value));
@@ -95,12 +109,26 @@ fn asked(bench: &Bench, query: &str, post: bool, more: &str) -> Answer {
     bench.get(&format!("/query?db=telegraf&epoch=ms{more}&q={q}"))
 }
 
+/// The series of an answer; those that came in several chunks as one.
 fn series(answer: &Answer, query: &str) -> Vec<Value> {
     assert_eq!(answer.status, 200, "{query}: {}", answer.text());
-    let document: Value = serde_json::from_slice(&answer.bytes).unwrap();
-    let result = &document["results"][0];
-    assert!(result["error"].is_null(), "{query}: {result}");
-    result["series"].as_array().cloned().unwrap_or_default()
+    let mut all: Vec<Value> = Vec::new();
+    for document in serde_json::Deserializer::from_slice(&answer.bytes).into_iter::<Value>() {
+        let result = document.unwrap()["results"][0].take();
+        assert!(result["error"].is_null(), "{query}: {result}");
+        for mut series in result["series"].as_array().cloned().unwrap_or_default() {
+            series.as_object_mut().unwrap().remove("partial");
+            let same = |it: &&mut Value| it["name"] == series["name"] && it["tags"] == series["tags"];
+            match all.iter_mut().find(same) {
+                Some(before) => {
+                    let more = series["values"].as_array().unwrap().clone();
+                    before["values"].as_array_mut().unwrap().extend(more);
+                }
+                None => all.push(series),
+            }
+        }
+    }
+    all
 }
 
 fn queries(of: &Value) -> Vec<(String, String)> {
@@ -174,6 +202,23 @@ fn rates_are_right_also_where_an_edge_begins() {
     let table = column("Edges: bytes within the range", &[("node", "(n1)")], "10.1.1.2");
     assert_eq!(table, [Some(60_000.0)]);
     assert_eq!(known(&column("Losses so far", &[], "ended-unseen"))[0], 3.0);
+}
+
+/// What the page gives for a panel of one's own is what the page shows.
+#[test]
+fn the_query_to_copy_gives_the_rates_of_the_series() {
+    let bench = filled();
+    let range = format!("from={}&until={UNTIL}", UNTIL - LENGTH);
+    let id = "service:100.1.1.3:8080/TCP";
+    let answer = bench.get(&format!("/api/v1/series?id={id}&{range}"));
+    let shown: Value = serde_json::from_slice(&answer.bytes).unwrap();
+    let query = shown["influxql"].as_str().unwrap();
+    let got = series(&asked(&bench, query, true, ""), query);
+    for (place, column) in ["bytes_in", "bytes_out", "packets_in", "packets_out"].iter().enumerate() {
+        let asked = got[0]["values"].as_array().unwrap().iter().map(|row| row[place + 1].as_f64());
+        let shown = shown[column].as_array().unwrap().iter().map(Value::as_f64);
+        assert_eq!(asked.collect::<Vec<_>>(), shown.collect::<Vec<_>>(), "{column}");
+    }
 }
 
 /// What Grafana asks by itself: to test the data source, and for its query editor.
