@@ -1,11 +1,10 @@
-// Every answer is as openapi.yaml says, and adds up. Against the stand-in; against a real server where
+// Every answer is as openapi.json says, and adds up. Against the stand-in; against a real server where
 // SVCFLOW_URL names one.
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parse } from "yaml";
 
 import { StandIn } from "../standin/server";
 import type { EdgeRow, Edges, Graph, MapDocument, Nodes, Series, Totals } from "../src/api/types";
@@ -14,7 +13,7 @@ interface Contract {
   components: { schemas: Record<string, object> };
 }
 
-const contract = parse(readFileSync("openapi.yaml", "utf8")) as Contract;
+const contract = JSON.parse(readFileSync("openapi.json", "utf8")) as Contract;
 const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
 ajv.addSchema({ $id: "openapi.json", ...contract });
 const ZERO: Totals = { bytes_in: 0, bytes_out: 0, packets_in: 0, packets_out: 0 };

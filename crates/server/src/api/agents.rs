@@ -143,7 +143,7 @@ fn node(
         skew: agent.clock_skew_seconds.map(milliseconds),
         edges: seen.is_some().then_some(agent.edges),
         connections: None,
-        version: None,
+        version: (!source.version.is_empty()).then_some(source.version),
         source: (!source.name.is_empty())
             .then_some(SourceName { name: source.name, reason: source.reason }),
         blind_spots: source.blind_spots,
