@@ -15,6 +15,7 @@ use crate::config::{Config, Credentials, Place, Remote, SinkSettings};
 use crate::discovery::{Discovery, system_resolver};
 use crate::error::Error;
 use crate::history::{Embedded, History, Influx as InfluxHistory};
+use crate::names::Gatherer;
 use crate::scrape::HttpAgents;
 use crate::sink::{Influx, InfluxTarget, Lines, Prometheus, Sink};
 
@@ -26,7 +27,8 @@ const STORE_SPOOL: &str = "store.influxdb";
 /// Starts a collector on the running tokio runtime.
 ///
 /// `store` is the embedded store, whose database of the configured name must exist; it is not used where the
-/// configuration names an engine instead. `data` is the server's data folder.
+/// configuration names an engine instead. `data` is the server's data folder. What agents know of names goes to
+/// `names`.
 ///
 /// # Errors
 /// Where a file, a folder or a certificate can't be used.
@@ -35,6 +37,7 @@ pub fn start(
     store: Option<&Store>,
     data: &Path,
     clock: Arc<dyn Clock>,
+    names: Gatherer,
 ) -> Result<Collector, Error> {
     let spools = config.spool_dir.clone().unwrap_or_else(|| data.join("spool"));
     let history = history(config, store, &spools)?;
@@ -48,7 +51,7 @@ pub fn start(
     let settings = settings(config)?;
     let discovery =
         Discovery::new(config.places(), config.scheme(), config.shard, system_resolver());
-    let parts = Parts { clock, agents: Arc::new(agents), discovery, history, sinks };
+    let parts = Parts { clock, agents: Arc::new(agents), discovery, history, sinks, names };
     Ok(Collector::start(settings, parts))
 }
 

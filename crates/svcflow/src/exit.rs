@@ -29,6 +29,14 @@ pub enum CliError {
     /// The server could not be started or failed.
     #[error(transparent)]
     Server(#[from] svcflow_server::Error),
+    /// The stored names could not be read, or none can be stored.
+    #[error(
+        "can't read the names that are stored: restore the data folder, or name another with --data"
+    )]
+    Names(#[source] svcflow_store::Error),
+    /// A source of names can't be watched.
+    #[error(transparent)]
+    NameSource(#[from] svcflow_topology::sources::SettingsError),
     /// The collector could not be started.
     #[error(transparent)]
     Collector(#[from] svcflow_collector::Error),

@@ -53,6 +53,7 @@ pub struct Snapshot {
     pub(crate) lengths: Lengths,
     pub(crate) services: Index<Service>,
     pub(crate) sources: Vec<SourceStatus>,
+    pub(crate) heard: usize,
     pub(crate) known_since: Option<Timestamp>,
 }
 
@@ -97,10 +98,10 @@ impl Snapshot {
         all
     }
 
-    /// How the sources are, in their order of precedence.
+    /// How the sources are, in their order of precedence; not those that only have a history.
     #[must_use]
     pub fn sources(&self) -> &[SourceStatus] {
-        &self.sources
+        self.sources.get(..self.heard).unwrap_or_default()
     }
 
     /// Before this instant some names were forgotten here, since more ended than are remembered; the

@@ -4,6 +4,7 @@ pub mod contiv;
 pub mod docker;
 pub mod file;
 mod hub;
+mod settings;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +17,14 @@ use tokio::sync::mpsc;
 use crate::{SourceId, Update};
 
 pub use hub::Hub;
+pub use settings::{Error as SettingsError, Settings};
+
+/// The name of the source that reads a file.
+pub const STATIC: &str = "static";
+/// The name of the source that asks Netmaster.
+pub const CONTIV: &str = "contiv";
+/// The name of the source that asks a Docker engine.
+pub const DOCKER: &str = "docker";
 
 /// The time of day.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;

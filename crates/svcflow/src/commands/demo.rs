@@ -17,7 +17,7 @@ use svcflow_server::default_data;
 use svcflow_source::TrafficSource;
 use svcflow_topology::Names;
 
-use super::history::History;
+use super::history::{History, Named};
 use super::serving::{Listen, Serving};
 use crate::args::{AgentArgs, DemoOptions, EdgesArgs, SortBy};
 use crate::exit::CliError;
@@ -41,8 +41,9 @@ pub(crate) fn run(options: &DemoOptions) -> Result<(), CliError> {
 }
 
 fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliError> {
-    let names = Names::default();
-    let agents = agents(lab, options, INTERVAL, &names)?;
+    let sources = vec![names::source(lab.topology())];
+    let named = Named { names: Names::default(), sources };
+    let agents = agents(lab, options, INTERVAL, &named.names)?;
     let agent = agents.first().ok_or(CliError::EmptyLab)?;
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
     let listen = options.listen.map_or(Listen::From(usual), Listen::At);
@@ -57,7 +58,7 @@ fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliE
         others.push(serving);
     }
     let asked = others.iter().map(Serving::url).collect();
-    let mut history = History::start(kept_in(data, asked), &listen, Some(agent.shared()), names)?;
+    let mut history = History::start(kept_in(data, asked), &listen, Some(agent.shared()), named)?;
     super::agent::say_what_is_seen(&agent.shared().snapshot());
     output::say(&format!(
         "the map: {}/ (also {0}/api/v1/edges?format=csv, {0}/services)",
@@ -92,7 +93,7 @@ fn kept_in(data: PathBuf, agents: Vec<String>) -> ServerFile {
             agents,
             ..Default::default()
         }),
-        agent: None,
+        ..ServerFile::default()
     }
 }
 
@@ -209,7 +210,6 @@ fn agents(
     interval: Duration,
     names: &Names,
 ) -> Result<Vec<AgentHandle>, CliError> {
-    names::publish(lab.topology(), names);
     (0..lab.nodes().len()).map(|index| agent(lab, index, options, interval, names)).collect()
 }
 

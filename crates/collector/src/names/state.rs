@@ -1,0 +1,223 @@
+//! Who says what: pure.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use svcflow_model::Timestamp;
+use svcflow_topology::sources::{CONTIV, DOCKER, STATIC};
+use svcflow_topology::{NamesDocument, Record, SourceState, SourceStatus, Update, What};
+
+use crate::scrape::RecordOf;
+
+/// The sources that agents' words become, the first in precedence first: as on the agents themselves.
+pub(super) const SOURCES: [&str; 4] = ["agents-static", "agents-contiv", "agents-docker", "agents"];
+/// Those on the agents.
+const THERE: [&str; 3] = [STATIC, CONTIV, DOCKER];
+/// One Netmaster is asked by many agents: its identities are the cluster's.
+const SHARED: usize = 1;
+/// A source of which nothing new is told is told to be well this often.
+const QUIET: i64 = 10_000_000_000;
+
+/// An owner or a service that a source here names: source, kind, identity.
+type Id = (usize, &'static str, String);
+
+#[derive(Default)]
+struct Agent {
+    position: Option<RecordOf>,
+    /// What it says there is.
+    held: HashSet<Id>,
+    /// What it said in its run before, and has not said in this one yet.
+    unsaid: HashSet<Id>,
+    /// What is wrong with its sources.
+    faults: BTreeMap<usize, Vec<String>>,
+    /// Sources that have said in this run all that they know.
+    heard: [bool; SOURCES.len()],
+}
+
+pub(super) struct State {
+    agents: HashMap<Arc<str>, Agent>,
+    /// How many agents say so.
+    holders: HashMap<Id, usize>,
+    /// What the stored history says there is, and no agent has said since this start.
+    unheard: HashSet<Id>,
+    /// When each source was last told of.
+    told: [i64; SOURCES.len()],
+}
+
+impl State {
+    pub(super) fn new(known: &[Record]) -> Self {
+        let open = known.iter().filter(|record| record.until.is_none());
+        let unheard = open.filter_map(|record| {
+            let source = SOURCES.iter().position(|name| *name == record.source)?;
+            Some((source, record.kind(), record.identity().to_owned()))
+        });
+        Self {
+            agents: HashMap::new(),
+            holders: HashMap::new(),
+            unheard: unheard.collect(),
+            told: [i64::MIN; SOURCES.len()],
+        }
+    }
+
+    pub(super) fn position(&self, agent: &str) -> Option<RecordOf> {
+        self.agents.get(agent)?.position
+    }
+
+    pub(super) fn take(&mut self, key: &str, document: NamesDocument) -> Vec<(usize, Update)> {
+        let NamesDocument { node, run, sequence, records, more, now, sources } = document;
+        let mut agent = self.agents.remove(key).unwrap_or_default();
+        if agent.position.is_none_or(|at| at.run != run) {
+            agent.unsaid.extend(agent.held.iter().cloned());
+            agent.heard = [false; SOURCES.len()];
+        }
+        agent.position = Some(RecordOf { run, sequence });
+        let mut told: [Vec<Record>; SOURCES.len()] = Default::default();
+        for record in records {
+            let (source, record) = here(record, &node);
+            if self.hears(&mut agent, source, &record)
+                && let Some(told) = told.get_mut(source)
+            {
+                told.push(record);
+            }
+        }
+        let mut ended = Vec::new();
+        if !more {
+            ended = self.conclude(&mut agent, &node, &sources);
+            agent.faults = faults(&node, &sources, now);
+        }
+        self.agents.insert(key.into(), agent);
+        let mut updates = self.told(told, now);
+        updates.extend(ended.into_iter().map(|id| end(id, now)));
+        updates
+    }
+
+    pub(super) fn left(&mut self, key: &str, at: Timestamp) -> Vec<(usize, Update)> {
+        let Some(agent) = self.agents.remove(key) else { return Vec::new() };
+        let gone = agent.held.into_iter().filter(|id| self.release(id));
+        gone.collect::<Vec<_>>().into_iter().map(|id| end(id, at)).collect()
+    }
+
+    /// Notes a record; whether it says something new.
+    fn hears(&mut self, agent: &mut Agent, source: usize, record: &Record) -> bool {
+        let id = (source, record.kind(), record.identity().to_owned());
+        agent.unsaid.remove(&id);
+        self.unheard.remove(&id);
+        if record.until.is_some() {
+            // A tenure that ended where others know one that lasts: theirs is later, or ends when they say so.
+            return if agent.held.remove(&id) {
+                self.release(&id)
+            } else {
+                !self.holders.contains_key(&id)
+            };
+        }
+        if agent.held.insert(id.clone()) {
+            *self.holders.entry(id).or_default() += 1;
+        }
+        true
+    }
+
+    /// One agent less says so; whether it was the last.
+    fn release(&mut self, id: &Id) -> bool {
+        match self.holders.get_mut(id) {
+            Some(holders) if *holders > 1 => {
+                *holders -= 1;
+                false
+            }
+            _ => {
+                self.holders.remove(id);
+                true
+            }
+        }
+    }
+
+    /// What is over, since a source that has said everything did not say it.
+    fn conclude(&mut self, agent: &mut Agent, node: &str, sources: &[SourceStatus]) -> Vec<Id> {
+        let mut ended = Vec::new();
+        for (source, heard) in agent.heard.iter_mut().enumerate() {
+            let (is_there, all_said) = said_all(source, sources);
+            if *heard || !all_said {
+                continue;
+            }
+            *heard = true;
+            ended.extend(agent.unsaid.extract_if(|id| id.0 == source));
+            // Without such a source an agent says nothing of what others share.
+            if source != SHARED || is_there {
+                let of_node = format!("{node}/");
+                let mine =
+                    |id: &Id| id.0 == source && (source == SHARED || id.2.starts_with(&of_node));
+                ended.extend(self.unheard.extract_if(mine));
+            }
+        }
+        ended.retain(|id| if agent.held.remove(id) { self.release(id) } else { true });
+        ended.retain(|id| !self.holders.contains_key(id));
+        ended
+    }
+
+    fn told(&mut self, told: [Vec<Record>; SOURCES.len()], now: Timestamp) -> Vec<(usize, Update)> {
+        let mut updates = Vec::new();
+        for (source, records) in told.into_iter().enumerate() {
+            let Some(last) = self.told.get_mut(source) else { continue };
+            if records.is_empty() && now.0.saturating_sub(*last) < QUIET {
+                continue;
+            }
+            *last = now.0;
+            let all = self.agents.values().filter_map(|agent| agent.faults.get(&source));
+            let mut faults: Vec<String> = all.flatten().cloned().collect();
+            faults.sort();
+            updates.push((source, Update::Told { at: now, records, faults }));
+        }
+        updates
+    }
+}
+
+/// Whether an agent has such a source, and whether all that it has of it have said all that they know.
+fn said_all(source: usize, sources: &[SourceStatus]) -> (bool, bool) {
+    let mut of = sources.iter().filter(|status| place(&status.name) == source).peekable();
+    let is_there = of.peek().is_some();
+    (is_there, of.all(|status| matches!(status.state, SourceState::Ok { .. })))
+}
+
+fn place(source: &str) -> usize {
+    THERE.iter().position(|name| *name == source).unwrap_or(THERE.len())
+}
+
+/// A record as it is told here: of one of our sources, with an identity that is the cluster's.
+fn here(record: Record, node: &str) -> (usize, Record) {
+    let source = place(&record.source);
+    let identity = |of: &str| match source {
+        SHARED => of.to_owned(),
+        other if other < THERE.len() => format!("{node}/{of}"),
+        _ => format!("{node}/{}/{of}", record.source),
+    };
+    let what = match record.what {
+        What::Owner(owner) => {
+            let mut owner = Arc::unwrap_or_clone(owner);
+            owner.identity = identity(&owner.identity);
+            What::Owner(Arc::new(owner))
+        }
+        What::Service(service) => {
+            let mut service = Arc::unwrap_or_clone(service);
+            service.identity = identity(&service.identity);
+            What::Service(Arc::new(service))
+        }
+    };
+    (source, Record { what, ..record })
+}
+
+fn faults(node: &str, sources: &[SourceStatus], now: Timestamp) -> BTreeMap<usize, Vec<String>> {
+    let mut all = BTreeMap::<usize, Vec<String>>::new();
+    for status in sources {
+        if let Some(fault) = status.fault(now) {
+            all.entry(place(&status.name)).or_default().push(format!("{node}: {fault}"));
+        }
+    }
+    all
+}
+
+fn end((source, kind, identity): Id, at: Timestamp) -> (usize, Update) {
+    let update = match kind {
+        "owner" => Update::OwnerEnded { at, identity },
+        _ => Update::ServiceEnded { at, identity },
+    };
+    (source, update)
+}
