@@ -221,3 +221,137 @@ fn end((source, kind, identity): Id, at: Timestamp) -> (usize, Update) {
     };
     (source, update)
 }
+
+#[cfg(test)]
+mod tests {
+    use svcflow_topology::{Owner, OwnerKind};
+
+    use super::*;
+
+    fn record(source: &str, identity: &str, from: i64, until: Option<i64>) -> Record {
+        let owner = Owner {
+            identity: identity.to_owned(),
+            name: identity.to_owned(),
+            kind: OwnerKind::Container,
+            addresses: vec!["10.1.1.1".parse().unwrap()],
+            labels: Default::default(),
+            node: None,
+            since: None,
+        };
+        Record {
+            source: source.to_owned(),
+            from: Timestamp(from),
+            until: until.map(Timestamp),
+            what: What::Owner(Arc::new(owner)),
+        }
+    }
+
+    fn status(name: &str, well: bool) -> SourceStatus {
+        let state = if well {
+            SourceState::Ok { at: Timestamp(1) }
+        } else {
+            SourceState::Failed { error: "down".to_owned() }
+        };
+        SourceStatus {
+            name: name.to_owned(),
+            state,
+            owners: 0,
+            services: 0,
+            refused: 0,
+            faults: Vec::new(),
+        }
+    }
+
+    /// An answer; sources whose name begins with `-` are down.
+    fn said(node: &str, run: u64, sources: &[&str], records: Vec<Record>) -> NamesDocument {
+        let status = |name: &&str| status(name.trim_start_matches('-'), !name.starts_with('-'));
+        NamesDocument {
+            node: node.to_owned(),
+            run,
+            sequence: 7,
+            records,
+            more: false,
+            now: Timestamp(100),
+            sources: sources.iter().map(status).collect(),
+        }
+    }
+
+    /// What is told of identities: `+` began, `-` ended.
+    fn told(updates: Vec<(usize, Update)>) -> Vec<String> {
+        let mut all = Vec::new();
+        for (source, update) in updates {
+            let name = SOURCES[source];
+            match update {
+                Update::Told { records, .. } => all.extend(records.iter().map(|record| {
+                    let sign = if record.until.is_some() { '-' } else { '+' };
+                    format!("{sign}{name} {}", record.identity())
+                })),
+                Update::OwnerEnded { identity, .. } => all.push(format!("-{name} {identity}")),
+                other => panic!("{other:?}"),
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn what_agents_share_counts_once_and_the_rest_is_told_apart() {
+        let mut state = State::new(&[]);
+        let both = |node| {
+            let records = vec![record("contiv", "ep", 1, None), record("docker", "c", 2, None)];
+            said(node, 1, &["contiv", "docker"], records)
+        };
+        assert_eq!(told(state.take("a", both("n1"))), ["+agents-contiv ep", "+agents-docker n1/c"]);
+        assert_eq!(state.position("a"), Some(RecordOf { run: 1, sequence: 7 }));
+        assert_eq!(told(state.take("b", both("n2"))), ["+agents-contiv ep", "+agents-docker n2/c"]);
+        let over = |node| said(node, 1, &["contiv"], vec![record("contiv", "ep", 1, Some(3))]);
+        assert_eq!(told(state.take("a", over("n1"))), [""; 0], "the other still says so");
+        assert_eq!(told(state.take("b", over("n2"))), ["-agents-contiv ep"]);
+        assert_eq!(told(state.left("a", Timestamp(9))), ["-agents-docker n1/c"]);
+    }
+
+    #[test]
+    fn a_new_run_ends_what_it_does_not_say_once_its_sources_have_spoken() {
+        let mut state = State::new(&[]);
+        let two = vec![record("docker", "a", 1, None), record("docker", "b", 1, None)];
+        state.take("a", said("n1", 1, &["docker"], two));
+        assert_eq!(told(state.take("a", said("n1", 2, &["-docker"], vec![]))), [""; 0]);
+        let one = vec![record("docker", "b", 1, None)];
+        let ended = told(state.take("a", said("n1", 2, &["docker"], one)));
+        assert_eq!(ended, ["+agents-docker n1/b", "-agents-docker n1/a"]);
+        assert_eq!(told(state.take("a", said("n1", 2, &["docker"], vec![]))), [""; 0]);
+        assert_eq!(told(state.take("a", said("n1", 3, &[], vec![]))), ["-agents-docker n1/b"]);
+    }
+
+    #[test]
+    fn what_ended_while_nobody_asked_ends_at_the_first_answer() {
+        let known = [
+            record("agents-docker", "n1/gone", 1, None),
+            record("agents-docker", "n1/there", 1, None),
+            record("agents-docker", "n2/there", 1, None),
+            record("agents-contiv", "ep", 1, None),
+            record("docker", "own", 1, None),
+        ];
+        let mut state = State::new(&known);
+        let there = || vec![record("docker", "there", 1, None)];
+        let ended = told(state.take("a", said("n1", 1, &["docker"], there())));
+        assert_eq!(ended, ["+agents-docker n1/there", "-agents-docker n1/gone"]);
+        let ended = told(state.take("b", said("n2", 1, &["docker", "contiv"], there())));
+        assert_eq!(ended, ["+agents-docker n2/there", "-agents-contiv ep"]);
+    }
+
+    #[test]
+    fn faults_of_agents_sources_are_told_with_their_node() {
+        let mut state = State::new(&[]);
+        let mut last = Vec::new();
+        for now in [100, 101 + QUIET] {
+            let answer =
+                NamesDocument { now: Timestamp(now), ..said("n1", 1, &["-contiv"], vec![]) };
+            last = state.take("a", answer);
+        }
+        let faults = last.into_iter().find_map(|(source, update)| match update {
+            Update::Told { faults, .. } if source == SHARED => Some(faults),
+            _ => None,
+        });
+        assert_eq!(faults.unwrap(), ["n1: no names from `contiv`: down"]);
+    }
+}
