@@ -95,6 +95,10 @@ impl Source for Gathered {
         self.name
     }
 
+    fn is_quiet(&self) -> bool {
+        true
+    }
+
     fn watch(mut self: Box<Self>, teller: Teller) -> Watching {
         Box::pin(async move {
             while let Some(update) = self.inbox.recv().await {

@@ -49,8 +49,12 @@ pub fn start(
     };
     let agents = HttpAgents::new(agents_client(config)?, Arc::clone(&clock), limits);
     let settings = settings(config)?;
+    let (places, scheme) = (config.places(), config.scheme());
+    let mut registries = places.registries.iter();
+    let registry = registries.find(|(url, _)| url.starts_with("https:"));
+    let asks = client(registry.map_or("", |(url, _)| url), None)?;
     let discovery =
-        Discovery::new(config.places(), config.scheme(), config.shard, system_resolver());
+        Discovery::new(places, scheme, config.shard, system_resolver()).with_client(asks);
     let parts = Parts { clock, agents: Arc::new(agents), discovery, history, sinks, names };
     Ok(Collector::start(settings, parts))
 }

@@ -8,6 +8,8 @@
     reason = "a test may fail loudly"
 )]
 
+#[path = "../../topology/tests/support/etcd.rs"]
+mod etcd;
 mod support;
 
 use std::sync::{Arc, Mutex};
@@ -306,4 +308,34 @@ fn names_of_agents_come_and_go_with_them() {
     server.until("both again", |it| (owners(it) == ["n1 c0", "n2 c1"]).then_some(()));
     nodes[0].tell(Update::OwnerEnded { at: now(), identity: "id".to_owned() });
     server.until("ended", |it| (owners(it) == ["n2 c1"]).then_some(()));
+}
+
+/// Nodes that register in a real etcd, as Contiv's Netplugin does, in Consul's KV, and listed.
+#[test]
+fn agents_are_found_where_contivs_nodes_register() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = etcd::free();
+    let Some(registry) = etcd::etcd(&folder.path().join("etcd"), &url, true) else { return };
+    let node = Node::start("n1", "docker");
+    let (_, port) = node.agent.url.rsplit_once(':').unwrap();
+    let settings = format!(
+        "[collector]\ninterval = \"200ms\"\ntimeout = \"200ms\"\nagents = [\"127.0.0.1:9\"]\n\
+         agents_etcd = [{url:?}]\nagents_consul = [\"http://127.0.0.1:9\"]\nagents_port = {port}\n"
+    );
+    let server = Program::server(folder.path(), &settings);
+    let states = |server: &Program| {
+        let nodes = server.get("/api/v1/nodes")["nodes"].as_array().unwrap().clone();
+        nodes
+            .iter()
+            .map(|it| format!("{} {}", it["name"], it["state"]).replace('"', ""))
+            .collect::<Vec<_>>()
+    };
+    server.until("the listed one", |it| (states(it) == ["127.0.0.1:9 unreachable"]).then_some(()));
+    etcd::put(&url, "127.0.0.1:9002");
+    let both = ["127.0.0.1:9 unreachable", "n1 ok"];
+    server.until("registered", |it| (states(it) == both).then_some(()));
+    // A registry that is away takes no node with it.
+    drop(registry);
+    std::thread::sleep(Duration::from_millis(600));
+    assert_eq!(states(&server), both);
 }

@@ -59,7 +59,7 @@ impl Page {
             let tag = |name: &str| one["tags"][name].as_str().unwrap().to_owned();
             let row = one["values"][0].as_array().unwrap();
             let (bytes_in, bytes_out) = (row[1].as_u64().unwrap(), row[2].as_u64().unwrap());
-            let mut add = |to: &mut BTreeMap<_, (u64, u64)>, other: String| {
+            let add = |to: &mut BTreeMap<_, (u64, u64)>, other: String| {
                 let sum = to.entry((tag("EndpointIP"), other)).or_default();
                 *sum = (sum.0 + bytes_in, sum.1 + bytes_out);
             };

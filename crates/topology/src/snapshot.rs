@@ -53,7 +53,8 @@ pub struct Snapshot {
     pub(crate) lengths: Lengths,
     pub(crate) services: Index<Service>,
     pub(crate) sources: Vec<SourceStatus>,
-    pub(crate) heard: usize,
+    /// Those that are shown.
+    pub(crate) shown: Vec<SourceStatus>,
     pub(crate) known_since: Option<Timestamp>,
 }
 
@@ -98,10 +99,11 @@ impl Snapshot {
         all
     }
 
-    /// How the sources are, in their order of precedence; not those that only have a history.
+    /// How the sources are, in their order of precedence; not those that only have a history, nor
+    /// [quiet](crate::Topology::add_quiet_source) ones that have said nothing.
     #[must_use]
     pub fn sources(&self) -> &[SourceStatus] {
-        self.sources.get(..self.heard).unwrap_or_default()
+        &self.shown
     }
 
     /// Before this instant some names were forgotten here, since more ended than are remembered; the

@@ -43,6 +43,11 @@ pub trait Source: Send {
     /// What it is called, also in the stored history: keep it the same.
     fn name(&self) -> &str;
 
+    /// Whether it may well have nothing to say, so that nobody waits for it.
+    fn is_quiet(&self) -> bool {
+        false
+    }
+
     /// Watches and tells. Never ends by itself: a failure is told, and tried again.
     fn watch(self: Box<Self>, teller: Teller) -> Watching;
 }

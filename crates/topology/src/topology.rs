@@ -6,7 +6,7 @@ use svcflow_model::Timestamp;
 use crate::history::{Record, What};
 use crate::ledger::{Change, Entity, Ledger, Limits, Refused};
 use crate::snapshot::{Lengths, Snapshot};
-use crate::status::SourceStatus;
+use crate::status::{SourceState, SourceStatus};
 use crate::tenure::SourceId;
 use crate::{Facts, Owner, Service, Update};
 
@@ -21,6 +21,8 @@ pub struct Topology {
     sources: Vec<SourceStatus>,
     /// How many of them are heard; those behind only have a history.
     heard: usize,
+    /// Those that nobody waits for.
+    quiet: Vec<SourceId>,
     owners: Ledger<Owner>,
     services: Ledger<Service>,
 }
@@ -32,6 +34,7 @@ impl Topology {
         Self {
             sources: Vec::new(),
             heard: 0,
+            quiet: Vec::new(),
             owners: Ledger::new(limits),
             services: Ledger::new(limits),
         }
@@ -46,6 +49,18 @@ impl Topology {
         let id = self.push_source(name)?;
         self.heard = self.sources.len();
         Some(id)
+    }
+
+    /// The same of a source that may well have nothing to say: nobody waits for it.
+    pub fn add_quiet_source(&mut self, name: &str) -> Option<SourceId> {
+        let id = self.add_source(name)?;
+        self.quiet.push(id);
+        Some(id)
+    }
+
+    fn is_shown(&self, place: usize, status: &SourceStatus) -> bool {
+        let quiet = self.quiet.iter().any(|id| usize::from(id.0) == place);
+        place < self.heard && !(quiet && status.state == SourceState::Waiting)
     }
 
     fn push_source(&mut self, name: &str) -> Option<SourceId> {
@@ -137,7 +152,11 @@ impl Topology {
             lengths: Lengths::new(lengths),
             services: self.services.index().clone(),
             sources: self.sources.clone(),
-            heard: self.heard,
+            shown: {
+                let all = self.sources.iter().enumerate();
+                let shown = all.filter(|(place, status)| self.is_shown(*place, status));
+                shown.map(|(_, status)| status.clone()).collect()
+            },
             known_since,
         }
     }

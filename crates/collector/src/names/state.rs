@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use svcflow_model::Timestamp;
 use svcflow_topology::sources::{CONTIV, DOCKER, STATIC};
-use svcflow_topology::{NamesDocument, Record, SourceState, SourceStatus, Update, What};
+use svcflow_topology::{NamesDocument, OwnerKind, Record, SourceState, SourceStatus, Update, What};
 
 use crate::scrape::RecordOf;
 
@@ -157,13 +157,15 @@ impl State {
         let mut updates = Vec::new();
         for (source, records) in told.into_iter().enumerate() {
             let Some(last) = self.told.get_mut(source) else { continue };
-            if records.is_empty() && now.0.saturating_sub(*last) < QUIET {
-                continue;
-            }
-            *last = now.0;
             let all = self.agents.values().filter_map(|agent| agent.faults.get(&source));
             let mut faults: Vec<String> = all.flatten().cloned().collect();
             faults.sort();
+            let nothing = records.is_empty();
+            let never = *last == i64::MIN && faults.is_empty();
+            if nothing && (never || now.0.saturating_sub(*last) < QUIET) {
+                continue;
+            }
+            *last = now.0;
             updates.push((source, Update::Told { at: now, records, faults }));
         }
         updates
@@ -193,6 +195,10 @@ fn here(record: Record, node: &str) -> (usize, Record) {
         What::Owner(owner) => {
             let mut owner = Arc::unwrap_or_clone(owner);
             owner.identity = identity(&owner.identity);
+            // An engine's own containers live where its agent does.
+            if record.source == DOCKER && owner.kind == OwnerKind::Container {
+                owner.node.get_or_insert_with(|| node.to_owned());
+            }
             What::Owner(Arc::new(owner))
         }
         What::Service(service) => {
@@ -224,7 +230,7 @@ fn end((source, kind, identity): Id, at: Timestamp) -> (usize, Update) {
 
 #[cfg(test)]
 mod tests {
-    use svcflow_topology::{Owner, OwnerKind};
+    use svcflow_topology::Owner;
 
     use super::*;
 

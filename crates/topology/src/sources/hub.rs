@@ -22,7 +22,14 @@ impl Hub {
     #[must_use]
     pub fn new(sources: Vec<Box<dyn Source>>, names: Names, now: Now) -> Self {
         let mut topology = Topology::new(Limits::default());
-        let add = |source: Box<dyn Source>| Some((topology.add_source(source.name())?, source));
+        let add = |source: Box<dyn Source>| {
+            let id = if source.is_quiet() {
+                topology.add_quiet_source(source.name())
+            } else {
+                topology.add_source(source.name())
+            };
+            Some((id?, source))
+        };
         let sources = sources.into_iter().map_while(add).collect();
         names.publish(topology.snapshot());
         Self { topology, sources, names, now }
