@@ -1,5 +1,6 @@
 //! `svcflow demo`: a small container network, an agent in its node, and a view of who talks to whom.
 
+mod docker;
 mod names;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,9 +18,11 @@ use svcflow_server::default_data;
 use svcflow_source::TrafficSource;
 use svcflow_topology::Names;
 
+use docker::Containers;
+
 use super::history::{History, Named};
 use super::serving::{Listen, Serving};
-use crate::args::{AgentArgs, DemoOptions, EdgesArgs, SortBy};
+use crate::args::{AgentArgs, DemoOptions, EdgesArgs, LabHostOptions, Runtime, SortBy};
 use crate::exit::CliError;
 use crate::settings::ServerFile;
 use crate::{output, top};
@@ -36,12 +39,28 @@ pub(crate) fn run(options: &DemoOptions) -> Result<(), CliError> {
     svcflow_lab::enter()?;
     let topology = Topology::demo();
     let topology = if options.clients { topology.with_second_node() } else { topology };
-    let lab = Arc::new(Lab::build(topology)?);
-    if options.once { once(&lab, options) } else { live(&lab, options, data) }
+    let containers = match options.runtime {
+        Runtime::Namespaces => Containers::default(),
+        Runtime::Docker => Containers::start(&topology, &options.docker)?,
+    };
+    let lab = Arc::new(Lab::build_around(topology, &containers.namespaces())?);
+    if options.once { once(&lab, options) } else { live(&lab, options, &containers, data) }
 }
 
-fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliError> {
-    let sources = vec![names::source(lab.topology())];
+/// A container of the demo: serves its ports until its standard input ends, as it does with the demo.
+pub(crate) fn host(options: &LabHostOptions) -> Result<(), CliError> {
+    svcflow_lab::serve_here(options.address, &options.ports)?;
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).map_err(CliError::Output)?;
+    Ok(())
+}
+
+fn live(
+    lab: &Arc<Lab>,
+    options: &DemoOptions,
+    containers: &Containers,
+    data: PathBuf,
+) -> Result<(), CliError> {
+    let sources = vec![names::source(lab.topology(), containers)];
     let named = Named { names: Names::default(), sources };
     let agents = agents(lab, options, INTERVAL, &named.names)?;
     let agent = agents.first().ok_or(CliError::EmptyLab)?;

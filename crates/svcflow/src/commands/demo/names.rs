@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::docker::Containers;
 use svcflow_lab::{ServiceSpec, Topology as Lab, v6_of};
 use svcflow_topology::sources::{Source, Teller, Watching};
 use svcflow_topology::{Facts, Labels, Owner, OwnerKind, Port, Service, Update};
@@ -10,8 +11,16 @@ use svcflow_topology::{Facts, Labels, Owner, OwnerKind, Port, Service, Update};
 struct Demo(Facts);
 
 /// The names of a lab as a source.
-pub(super) fn source(lab: &Lab) -> Box<dyn Source> {
-    Box::new(Demo(facts(lab)))
+pub(super) fn source(lab: &Lab, containers: &Containers) -> Box<dyn Source> {
+    let mut facts = facts(lab);
+    for owner in &mut facts.owners {
+        let first = owner.addresses.first().map(|cidr| cidr.address);
+        if let Some(container) = first.and_then(|address| containers.at(address)) {
+            owner.identity.clone_from(&container.id);
+            owner.name.clone_from(&container.name);
+        }
+    }
+    Box::new(Demo(facts))
 }
 
 impl Source for Demo {
@@ -41,9 +50,14 @@ pub(super) fn facts(lab: &Lab) -> Facts {
     }
 }
 
-fn providers(service: &ServiceSpec) -> impl Iterator<Item = Owner> {
+/// A provider's labels.
+pub(super) fn labels(service: &ServiceSpec) -> Labels {
     let labels = service.selectors.iter().cloned();
-    let labels: Labels = labels.chain([("version".to_owned(), "1.0".to_owned())]).collect();
+    labels.chain([("version".to_owned(), "1.0".to_owned())]).collect()
+}
+
+fn providers(service: &ServiceSpec) -> impl Iterator<Item = Owner> {
+    let labels = labels(service);
     let (_, name) = service.name.split_once(':').unwrap_or(("", &service.name));
     (1..).zip(&service.providers).map(move |(n, address)| {
         owner(format!("{name}-{n}"), *address, labels.clone(), "node1".to_owned())
