@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use svcflow_model::{
     Counters, Edge, EdgeRow, Epoch, Losses, Marks, Protocol, Relation, Sample, Service, Timestamp,
 };
+use svcflow_topology::Snapshot;
 
 /// `GET /api/v1/edges`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,39 @@ pub struct EdgeDocument {
     pub marks: Marks,
     /// Speed over the last interval; null before the second look.
     pub rate: Option<Rate>,
+    /// What its ends are called.
+    #[serde(flatten)]
+    pub names: EdgeNames,
+}
+
+/// What an edge's ends are called; each is absent where nobody named it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeNames {
+    /// Who has the endpoint's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint_name: Option<String>,
+    /// The service, `tenant:name` where there is a tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<String>,
+    /// Who has the provider's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_name: Option<String>,
+}
+
+impl EdgeNames {
+    /// The names that an edge's addresses had at `at`.
+    #[must_use]
+    pub fn of(edge: &Edge, names: &Snapshot, at: Timestamp) -> Self {
+        let owner = |address| names.owner(address, at).map(|found| found.entity.name.clone());
+        let service = edge
+            .service
+            .and_then(|service| names.service(service.address, service.port, edge.protocol, at));
+        Self {
+            endpoint_name: owner(edge.endpoint),
+            service_name: service.map(|found| found.entity.full_name()),
+            provider_name: owner(edge.provider),
+        }
+    }
 }
 
 /// Traffic per second over the last interval.

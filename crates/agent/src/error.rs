@@ -34,15 +34,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The file of names can't be used; all its faults are listed.
+    /// A source of names can't be watched.
     #[error(transparent)]
-    Names(svcflow_topology::sources::file::Error),
-    /// Netmaster's address is none.
-    #[error(transparent)]
-    Netmaster(svcflow_topology::sources::contiv::Error),
-    /// Netmaster can't be asked over TLS.
-    #[error("can't ask over TLS")]
-    Tls(#[source] svcflow_transport::Error),
+    Names(#[from] svcflow_topology::sources::SettingsError),
     /// Tokens, certificates or keys can't be used.
     #[error("can't protect HTTP as configured")]
     Protection(#[source] svcflow_transport::Error),

@@ -17,11 +17,13 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 use svcflow_model::Epoch;
+use svcflow_topology::NamesDocument;
 use svcflow_transport::{ServerTls, TlsListener, Tokens, require_token};
 use tokio::net::TcpListener;
 
 use crate::document::SamplesDocument;
 use crate::{Config, Error, Shared};
+pub use contiv::{endpoint_address, endpoint_answer};
 use failure::{Failure, parameter};
 pub use metrics::families as metric_families;
 
@@ -44,6 +46,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/visualization/services", get(contiv::services))
         .route("/api/v1/edges", get(edges::edges))
         .route("/api/v1/samples", get(samples))
+        .route("/api/v1/names", get(names))
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(health))
         .method_not_allowed_fallback(failure::method_not_allowed)
@@ -119,6 +122,23 @@ async fn samples(
     let after = parameter("after", query.after.as_deref(), number)?.unwrap_or(0);
     let epoch = parameter("epoch", query.epoch.as_deref(), "an epoch's number")?.map(Epoch);
     Ok(Json(shared.samples(after, epoch)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamesQuery {
+    run: Option<String>,
+    after: Option<String>,
+}
+
+async fn names(
+    State(shared): State<Arc<Shared>>,
+    query: QueryOf<NamesQuery>,
+) -> Result<Json<NamesDocument>, Failure> {
+    let Query(query) = query?;
+    let run = parameter("run", query.run.as_deref(), "a run's number")?;
+    let after = parameter("after", query.after.as_deref(), "a record's number")?;
+    Ok(Json(shared.names(run, after.unwrap_or(0))))
 }
 
 async fn health(State(shared): State<Arc<Shared>>) -> Response {

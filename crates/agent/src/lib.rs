@@ -39,11 +39,13 @@ mod switches;
 pub use clock::{Clock, ManualClock, SystemClock, next_aligned, rfc3339};
 pub use config::Config;
 pub use document::{
-    EdgeDocument, EdgesDocument, Gap, HealthDocument, IntervalDocument, Rate, SampleDocument,
-    SamplesDocument, SourceDocument,
+    EdgeDocument, EdgeNames, EdgesDocument, Gap, HealthDocument, IntervalDocument, Rate,
+    SampleDocument, SamplesDocument, SourceDocument,
 };
 pub use error::{BoxError, Error};
-pub use http::{Protection, bind, metric_families, router, serve};
+pub use http::{
+    Protection, bind, endpoint_address, endpoint_answer, metric_families, router, serve,
+};
 pub use local::Locals;
 pub use names::sources as name_sources;
 pub use node::{AgentHandle, Opener, Options, kernel_source, source_of, start, start_with};

@@ -11,7 +11,7 @@ use svcflow_model::{
 };
 use svcflow_source::contiv::NETPLUGIN;
 use svcflow_source::{ContivSource, Live, Preference, SourceError, TrafficSource};
-use svcflow_topology::Names;
+use svcflow_topology::{Journal, Names};
 
 use crate::clock::{Clock, SystemClock, next_aligned};
 use crate::config::Config;
@@ -45,6 +45,8 @@ pub struct Options {
     pub switches: Switches,
     /// Who owns which address, and what the services are called; nothing, unless somebody publishes there.
     pub names: Names,
+    /// What became of names, for the server that gathers them.
+    pub journal: Journal,
 }
 
 impl Options {
@@ -56,6 +58,7 @@ impl Options {
             clock: Arc::new(SystemClock),
             switches: Switches::default(),
             names: Names::default(),
+            journal: Journal::default(),
         }
     }
 }
@@ -217,6 +220,8 @@ impl Node {
             interval: options.config.interval,
             clock: Arc::clone(&options.clock),
             names: options.names.clone(),
+            journal: options.journal.clone(),
+            run: random_epoch()?.0,
             published: std::sync::RwLock::new(Published {
                 snapshot: Arc::new(snapshot),
                 ring,

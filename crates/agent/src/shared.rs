@@ -5,11 +5,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use svcflow_model::{Epoch, Interval, Losses, Relation, Sample, Timestamp};
-use svcflow_topology::{Names, ServicesDocument, document, observed};
+use svcflow_topology::{Journal, Names, NamesDocument, ServicesDocument, document, observed};
 
 use crate::clock::{Clock, rfc3339};
 use crate::document::{
-    EdgeDocument, EdgesDocument, HealthDocument, IntervalDocument, Rate, SampleDocument,
+    EdgeDocument, EdgeNames, EdgesDocument, HealthDocument, IntervalDocument, Rate, SampleDocument,
     SamplesDocument, SourceDocument,
 };
 use crate::local::Locals;
@@ -112,6 +112,9 @@ pub struct Shared {
     pub(crate) interval: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) names: Names,
+    pub(crate) journal: Journal,
+    /// Tells this run's journal from another's.
+    pub(crate) run: u64,
     pub(crate) published: RwLock<Published>,
     pub(crate) commands: SyncSender<Command>,
 }
@@ -154,11 +157,13 @@ impl Shared {
     /// The edges document.
     #[must_use]
     pub fn edges(&self, snapshot: &Snapshot) -> EdgesDocument {
+        let names = self.names.snapshot();
         let edge = |view: &EdgeView| EdgeDocument {
             row: svcflow_model::EdgeRow::of(&snapshot.node, &view.sample),
             relation: view.relation,
             marks: view.sample.marks,
             rate: view.rate,
+            names: EdgeNames::of(&view.sample.edge, &names, snapshot.at),
         };
         EdgesDocument {
             node: snapshot.node.clone(),
@@ -228,6 +233,22 @@ impl Shared {
         let views = snapshot.edges.iter().filter(|view| !view.sample.marks.remainder);
         let seen = observed::services(views.map(|view| &view.sample.edge));
         document::services(&self.names.snapshot(), self.clock.now(), &seen)
+    }
+
+    /// What became of names after a record of a run of this agent's; of another run everything.
+    #[must_use]
+    pub fn names(&self, run: Option<u64>, after: u64) -> NamesDocument {
+        let after = if run == Some(self.run) { after } else { 0 };
+        let page = self.journal.after(after);
+        NamesDocument {
+            node: self.snapshot().node.clone(),
+            run: self.run,
+            sequence: page.sequence,
+            records: page.records,
+            more: page.more,
+            now: self.clock.now(),
+            sources: self.names.snapshot().sources().to_vec(),
+        }
     }
 
     /// What is wrong with the sources of names, a sentence each.

@@ -49,9 +49,7 @@ struct Speaks {
 
 impl AgentTask {
     pub(crate) fn new(shared: Arc<Shared>, target: Target) -> Self {
-        let settings = &shared.settings;
-        let own = settings.tokens.get(&**target.key());
-        let token = own.or(settings.token.as_ref()).cloned();
+        let token = shared.token(&target).cloned();
         Self { shared, target, token, speaks: None }
     }
 
@@ -111,7 +109,7 @@ impl AgentTask {
 
     async fn ask(&self, after: After<'_>) -> Result<Answer, Failed> {
         let key = self.target.key();
-        if self.token.is_some() && !self.target.is_private() && !self.shared.settings.insecure {
+        if !self.shared.may_show_token(&self.target) {
             return Err(Failed::faulty(
                 "its token would go over the network in the clear: use https:// or `tls = true`, \
                  or say `insecure = true` where the network is trusted",

@@ -15,6 +15,7 @@ use crate::claims::Claims;
 use crate::discovery::Discovery;
 use crate::history::{History, HistoryError};
 use crate::metrics::Totals;
+use crate::names::{Gatherer, names_of};
 use crate::node::Terms;
 use crate::ownership::Witnesses;
 use crate::scrape::{Agents, Failed, chain};
@@ -69,6 +70,8 @@ pub struct Parts {
     pub history: Arc<dyn History>,
     /// Where else they go.
     pub sinks: Vec<Arc<Sink>>,
+    /// Where the names go that agents know.
+    pub names: Gatherer,
 }
 
 /// What the tasks share.
@@ -80,6 +83,7 @@ pub(crate) struct Shared {
     pub(crate) terms: Terms,
     pub(crate) history: Arc<dyn History>,
     pub(crate) sinks: Vec<Arc<Sink>>,
+    pub(crate) names: Gatherer,
     pub(crate) board: Board,
     pub(crate) totals: Totals,
     witnesses: Mutex<Witnesses>,
@@ -118,6 +122,16 @@ impl Shared {
         Failed { state: AgentState::Late, reason }
     }
 
+    /// What a target is shown.
+    pub(crate) fn token(&self, target: &Target) -> Option<&Token> {
+        self.settings.tokens.get(&**target.key()).or(self.settings.token.as_ref())
+    }
+
+    /// Whether asking a target shows its token to nobody else.
+    pub(crate) fn may_show_token(&self, target: &Target) -> bool {
+        self.token(target).is_none() || target.is_private() || self.settings.insecure
+    }
+
     fn release(&self, target: &str) {
         let held = self.claims().release(target);
         let mut witnesses = self.witnesses();
@@ -149,6 +163,7 @@ impl Collector {
             },
             history: parts.history,
             sinks: parts.sinks,
+            names: parts.names,
             board: Board::default(),
             totals: Totals::default(),
             witnesses: Mutex::new(Witnesses::new(interval.saturating_mul(2))),
@@ -223,7 +238,7 @@ impl std::fmt::Debug for Collector {
 struct Manager {
     shared: Arc<Shared>,
     discovery: Discovery,
-    running: BTreeMap<Arc<str>, (Target, AbortHandle)>,
+    running: BTreeMap<Arc<str>, (Target, [AbortHandle; 2])>,
     tasks: JoinSet<()>,
     pruned: Timestamp,
 }
@@ -260,9 +275,10 @@ impl Manager {
             .map(|(key, _)| Arc::clone(key))
             .collect();
         for key in gone {
-            if let Some((target, task)) = self.running.remove(&key) {
+            if let Some((target, tasks)) = self.running.remove(&key) {
                 tracing::info!("agent {target} is asked no longer");
-                task.abort();
+                tasks.iter().for_each(AbortHandle::abort);
+                self.shared.names.left(&key, self.shared.now()).await;
                 self.shared.board.remove(&key);
                 self.shared.release(&key);
             }
@@ -272,8 +288,9 @@ impl Manager {
                 tracing::info!("agent {target} is asked from now on");
                 self.shared.board.add(&target);
                 let task = AgentTask::new(Arc::clone(&self.shared), target.clone());
-                let abort = self.tasks.spawn(task.run(stopped.clone()));
-                self.running.insert(key, (target, abort));
+                let names = names_of(Arc::clone(&self.shared), target.clone(), stopped.clone());
+                let tasks = [self.tasks.spawn(task.run(stopped.clone())), self.tasks.spawn(names)];
+                self.running.insert(key, (target, tasks));
             }
         }
         // A task that ended by itself has a fault of ours: its agent is taken up anew.
@@ -282,7 +299,13 @@ impl Manager {
                 && error.is_panic()
             {
                 tracing::error!("an agent's task ended early, please report it: {error}");
-                self.running.retain(|_, (_, task)| !task.is_finished());
+                self.running.retain(|_, (_, tasks)| {
+                    let ended = tasks.iter().any(AbortHandle::is_finished);
+                    if ended {
+                        tasks.iter().for_each(AbortHandle::abort);
+                    }
+                    !ended
+                });
             }
         }
     }

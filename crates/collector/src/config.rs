@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use svcflow_settings::{
-    DeTable, DeValue, Fault, Faults, Parsed, Walk, bytes, duration, flag, text, texts,
+    DeTable, DeValue, Fault, Faults, Parsed, Walk, bytes, count, duration, flag, text, texts,
 };
+use svcflow_topology::discovery::Registry;
 use svcflow_transport::{Fingerprint, Trust};
 
 pub use remote::{Credentials, Place, Remote, SinkSettings};
@@ -16,7 +17,7 @@ pub use remote::{Credentials, Place, Remote, SinkSettings};
 use crate::discovery::Places;
 use crate::error::Error;
 use crate::shard::Shard;
-use crate::target::{Scheme, Target, split};
+use crate::target::{PORT, Scheme, Target, split};
 
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
 const INTERVAL_MAX: Duration = Duration::from_secs(3_600);
@@ -31,6 +32,12 @@ pub struct Config {
     pub agents_files: Vec<PathBuf>,
     /// Names whose every address is an agent's, `HOST` or `HOST:PORT`.
     pub agents_dns: Vec<String>,
+    /// etcds in which Contiv's nodes register, as URLs.
+    pub agents_etcd: Vec<String>,
+    /// The same of Consuls.
+    pub agents_consul: Vec<String>,
+    /// The agents' port on nodes that are found so.
+    pub agents_port: u16,
     /// This server's share of them.
     pub shard: Shard,
     /// Time between two questions.
@@ -79,6 +86,9 @@ impl Default for Config {
             agents: Vec::new(),
             agents_files: Vec::new(),
             agents_dns: Vec::new(),
+            agents_etcd: Vec::new(),
+            agents_consul: Vec::new(),
+            agents_port: PORT,
             shard: Shard::WHOLE,
             interval: Duration::from_secs(10),
             timeout: Duration::from_secs(5),
@@ -103,7 +113,8 @@ impl Default for Config {
     }
 }
 
-const KEYS: &str = "agents, agents_files, agents_dns, shard, interval, timeout, answer_max, \
+const KEYS: &str = "agents, agents_files, agents_dns, agents_etcd, agents_consul, \
+                    agents_port, shard, interval, timeout, answer_max, \
                     clock_tolerance, forget_after, database, store, influxdb, store_spool_max, \
                     spool_dir, sinks, token_file, agent_token_files, tls, tls_ca, \
                     tls_fingerprints, tls_server_name, tls_certificate, tls_key, insecure";
@@ -182,10 +193,20 @@ impl Config {
     #[must_use]
     pub fn places(&self) -> Places {
         let target = |text: &String| Target::parse(text, self.scheme()).ok();
+        let etcd = self
+            .agents_etcd
+            .iter()
+            .filter_map(|url| Some((url.clone(), Registry::etcd(url).ok()?)));
+        let consul = self
+            .agents_consul
+            .iter()
+            .filter_map(|url| Some((url.clone(), Registry::consul(url).ok()?)));
         Places {
             agents: self.agents.iter().filter_map(target).collect(),
             files: self.agents_files.clone(),
             names: self.agents_dns.iter().filter_map(|name| split(name)).collect(),
+            registries: etcd.chain(consul).collect(),
+            registry_port: self.agents_port,
         }
     }
 
@@ -222,6 +243,12 @@ impl Raw {
                 config.agents_files = texts(value)?.into_iter().map(PathBuf::from).collect();
             }
             "agents_dns" => config.agents_dns = checked(value, name_of)?,
+            "agents_etcd" => config.agents_etcd = checked(value, registry(Registry::etcd))?,
+            "agents_consul" => config.agents_consul = checked(value, registry(Registry::consul))?,
+            "agents_port" => {
+                let port = u16::try_from(count(value)?.get());
+                config.agents_port = port.map_err(|_| "expected a port: write 4000".to_owned())?;
+            }
             "shard" => config.shard = text(value)?.parse().map_err(|e| format!("{e}"))?,
             "interval" => config.interval = duration(value)?,
             "timeout" => config.timeout = duration(value)?,
@@ -272,6 +299,12 @@ fn checked(value: &DeValue<'_>, check: impl Fn(&str) -> Parsed<()>) -> Parsed<Ve
 
 fn target(text: &str) -> Parsed<()> {
     Target::parse(text, Scheme::Http).map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn registry(
+    read: fn(&str) -> Result<Registry, svcflow_topology::discovery::Error>,
+) -> impl Fn(&str) -> Parsed<()> {
+    move |text| read(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn name_of(text: &str) -> Parsed<()> {
@@ -329,6 +362,16 @@ mod tests {
 
     #[test]
     fn all_faults_come_together_with_their_lines() {
+        let registries =
+            faults("[collector]\nagents_etcd = [\"etcd:2379\"]\nagents_port = 70000\n");
+        assert!(
+            registries
+                .contains("server.toml:2: `agents_etcd`: `etcd:2379` is no address of a registry")
+        );
+        assert!(
+            registries.contains("server.toml:3: `agents_port`: expected a port"),
+            "{registries}"
+        );
         let message = faults(
             "[collector]\nagents = [\"a b\"]\nagent = 1\nshard = \"4/3\"\ninterval = 10\n\
              store = \"x\"\ntls_fingerprints = [\"zz\"]\n\n[[collector.sinks]]\ntype = \"influxdb\"\n\

@@ -1,4 +1,5 @@
-//! Which agents there are: a list, files, and DNS names, looked at again and again.
+//! Which agents there are: a list, files, DNS names, and the registries where Contiv's nodes register, looked at
+//! again and again.
 //!
 //! Files are read anew every time: they are small, and a time of change can be the same for two
 //! writes. Where a file can't be read or a name not resolved, what it said last goes on to count.
@@ -11,6 +12,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use svcflow_topology::discovery::{Found as Nodes, Registry};
+use svcflow_transport::Client;
+
+use crate::scrape::chain;
 use crate::shard::Shard;
 use crate::target::{Scheme, Target};
 
@@ -42,6 +47,10 @@ pub struct Places {
     pub files: Vec<PathBuf>,
     /// Names whose every address is an agent's, with the port: `HOST:PORT`.
     pub names: Vec<(String, u16)>,
+    /// Registries of Contiv's nodes, each with what it is called here.
+    pub registries: Vec<(String, Registry)>,
+    /// The agents' port on the nodes that a registry names: theirs there is Netplugin's.
+    pub registry_port: u16,
 }
 
 /// Finds agents.
@@ -50,6 +59,8 @@ pub struct Discovery {
     scheme: Scheme,
     shard: Shard,
     resolver: Resolver,
+    /// Asks registries.
+    client: Option<Client>,
     /// What each file and name said last, and what is wrong with it now.
     found: BTreeMap<String, Found>,
 }
@@ -64,7 +75,13 @@ impl Discovery {
     /// Looks in these places, for this server's share.
     #[must_use]
     pub fn new(places: Places, scheme: Scheme, shard: Shard, resolver: Resolver) -> Self {
-        Self { places, scheme, shard, resolver, found: BTreeMap::new() }
+        Self { places, scheme, shard, resolver, client: None, found: BTreeMap::new() }
+    }
+
+    /// Asks registries with this client; without one they are not asked.
+    #[must_use]
+    pub fn with_client(self, client: Client) -> Self {
+        Self { client: Some(client), ..self }
     }
 
     /// The agents that are this server's, by their key.
@@ -79,6 +96,14 @@ impl Discovery {
             let name = format!("{host}:{port}");
             let resolved = self.resolve(&name).await;
             self.note(name, resolved);
+        }
+        if let Some(client) = self.client.clone() {
+            for (name, registry) in self.places.registries.clone() {
+                let asked = registry.nodes(&client).await;
+                let asked = asked.map(|nodes| self.registered(nodes));
+                let stays = |error| format!("{}; the last nodes stay", chain(&error));
+                self.note(name, asked.map_err(stays));
+            }
         }
         let found = self.found.values().flat_map(|found| &found.targets);
         let mine = |target: &&Target| self.shard.takes(target.key());
@@ -106,6 +131,19 @@ impl Discovery {
             tracing::warn!("{name}: {fault}");
         }
         found.fault = fault;
+    }
+
+    /// Agents on registered nodes, and what is wrong with the registrations.
+    fn registered(&self, nodes: Nodes) -> (Vec<Target>, Option<String>) {
+        let agent = |node: &SocketAddr| {
+            let address = SocketAddr::new(node.ip(), self.places.registry_port);
+            Target::parse(&address.to_string(), self.scheme).ok()
+        };
+        let fault = nodes.faults.first().map(|first| match nodes.faults.len() {
+            1 => first.clone(),
+            many => format!("{first}; and {} more", many - 1),
+        });
+        (nodes.nodes.iter().filter_map(agent).collect(), fault)
     }
 
     async fn resolve(&self, name: &str) -> Result<(Vec<Target>, Option<String>), String> {
@@ -181,6 +219,7 @@ mod tests {
             agents: vec![Target::parse("static", Scheme::Http).unwrap()],
             files: vec![file.clone()],
             names: vec![("agents.svcflow".to_owned(), 4000)],
+            ..Places::default()
         };
         let mut discovery = Discovery::new(places, Scheme::Http, Shard::WHOLE, resolver);
         let dns = ["10.0.0.9:4000", "[fd00::9]:4000"];

@@ -17,7 +17,9 @@
 //!
 //! let config = Config::parse("[collector]\nagents = [\"10.0.0.1\"]", None)?;
 //! let data = std::path::Path::new("/var/lib/svcflow");
-//! let collector = svcflow_collector::start(&config, Some(&store), data, Arc::new(SystemClock))?;
+//! let (names, _sources) = svcflow_collector::Gatherer::new(&[]);
+//! let clock = Arc::new(SystemClock);
+//! let collector = svcflow_collector::start(&config, Some(&store), data, clock, names)?;
 //! println!("{:?}", collector.nodes());
 //! collector.shutdown().await;
 //! # Ok(())
@@ -34,6 +36,7 @@ mod error;
 pub mod history;
 pub mod losses;
 mod metrics;
+pub mod names;
 pub mod node;
 pub mod ownership;
 pub mod point;
@@ -47,4 +50,5 @@ pub mod timing;
 
 pub use collector::{Collector, Parts, Settings};
 pub use error::Error;
+pub use names::Gatherer;
 pub use setup::start;

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
+use serde::de::DeserializeOwned;
 use svcflow_agent::{Clock, SamplesDocument};
 use svcflow_model::Timestamp;
-use svcflow_transport::{Client, Error, Limits, Token};
+use svcflow_topology::NamesDocument;
+use svcflow_transport::{Answer as Fetched, Client, Error, Limits, Token};
 
 use crate::counters::Position;
 use crate::history::Later;
@@ -39,6 +41,25 @@ pub trait Agents: Send + Sync + 'static {
         token: Option<&'a Token>,
         after: After<'a>,
     ) -> Later<'a, Result<Answer, Failed>>;
+
+    /// Asks a target for what became of names after a record of a run; `None` where it knows no such question.
+    fn names<'a>(
+        &'a self,
+        _target: &'a Target,
+        _token: Option<&'a Token>,
+        _after: Option<RecordOf>,
+    ) -> Later<'a, Result<Option<NamesDocument>, Failed>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+}
+
+/// A record of an agent's journal of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordOf {
+    /// The agent's run.
+    pub run: u64,
+    /// The record's number.
+    pub sequence: u64,
 }
 
 /// An answer and when it was asked for and came, by our clock.
@@ -99,32 +120,62 @@ impl HttpAgents {
             After::Nothing => String::new(),
             After::This(at) => format!("?after={}&epoch={}", at.sequence, at.epoch.0),
         };
-        let mut request = Request::get(target.url(&format!("/api/v1/samples{query}")));
+        let asked = self.clock.now();
+        let answer = self.get(target, token, &format!("/api/v1/samples{query}")).await?;
+        let answered = self.clock.now();
+        if answer.status != StatusCode::OK {
+            return Err(Failed::faulty(refused(answer.status, &answer.body)));
+        }
+        let bytes = answer.body.len();
+        let document = decoded(answer.body).await?;
+        Ok(Answer { document, asked, answered, bytes })
+    }
+
+    async fn fetch_names(
+        &self,
+        target: &Target,
+        token: Option<&Token>,
+        after: Option<RecordOf>,
+    ) -> Result<Option<NamesDocument>, Failed> {
+        let query = after.map(|of| format!("?run={}&after={}", of.run, of.sequence));
+        let path = format!("/api/v1/names{}", query.unwrap_or_default());
+        let answer = self.get(target, token, &path).await?;
+        match answer.status {
+            StatusCode::OK => Ok(Some(decoded(answer.body).await?)),
+            StatusCode::NOT_FOUND => Ok(None),
+            status => Err(Failed::faulty(refused(status, &answer.body))),
+        }
+    }
+
+    async fn get(
+        &self,
+        target: &Target,
+        token: Option<&Token>,
+        path: &str,
+    ) -> Result<Fetched, Failed> {
+        let mut request = Request::get(target.url(path));
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, token.header());
         }
         let request = request
             .body(http_body_util::Full::default())
             .map_err(|error| Failed::faulty(format!("it can't be asked: {error}")))?;
-        let asked = self.clock.now();
-        let answer = self.client.fetch(request, self.limits).await.map_err(failed)?;
-        let answered = self.clock.now();
-        if answer.status != StatusCode::OK {
-            return Err(Failed::faulty(refused(answer.status, &answer.body)));
-        }
-        let bytes = answer.body.len();
-        let decode = move || serde_json::from_slice::<SamplesDocument>(&answer.body);
-        let decoded = if bytes <= DECODE_INLINE_MAX {
-            decode()
-        } else {
-            let task = tokio::task::spawn_blocking(decode).await;
-            task.map_err(|error| Failed::faulty(format!("decoding it ended early: {error}")))?
-        };
-        let document = decoded.map_err(|error| {
-            Failed::faulty(shorten(&format!("its answer can't be read ({error})")))
-        })?;
-        Ok(Answer { document, asked, answered, bytes })
+        self.client.fetch(request, self.limits).await.map_err(failed)
     }
+}
+
+async fn decoded<T: DeserializeOwned + Send + 'static>(
+    body: impl AsRef<[u8]> + Send + 'static,
+) -> Result<T, Failed> {
+    let inline = body.as_ref().len() <= DECODE_INLINE_MAX;
+    let decode = move || serde_json::from_slice::<T>(body.as_ref());
+    let decoded = if inline {
+        decode()
+    } else {
+        let task = tokio::task::spawn_blocking(decode).await;
+        task.map_err(|error| Failed::faulty(format!("decoding it ended early: {error}")))?
+    };
+    decoded.map_err(|error| Failed::faulty(shorten(&format!("its answer can't be read ({error})"))))
 }
 
 impl Agents for HttpAgents {
@@ -135,6 +186,15 @@ impl Agents for HttpAgents {
         after: After<'a>,
     ) -> Later<'a, Result<Answer, Failed>> {
         Box::pin(self.fetch(target, token, after))
+    }
+
+    fn names<'a>(
+        &'a self,
+        target: &'a Target,
+        token: Option<&'a Token>,
+        after: Option<RecordOf>,
+    ) -> Later<'a, Result<Option<NamesDocument>, Failed>> {
+        Box::pin(self.fetch_names(target, token, after))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::config::{Config, Credentials, Place, Remote, SinkSettings};
 use crate::discovery::{Discovery, system_resolver};
 use crate::error::Error;
 use crate::history::{Embedded, History, Influx as InfluxHistory};
+use crate::names::Gatherer;
 use crate::scrape::HttpAgents;
 use crate::sink::{Influx, InfluxTarget, Lines, Prometheus, Sink};
 
@@ -26,7 +27,8 @@ const STORE_SPOOL: &str = "store.influxdb";
 /// Starts a collector on the running tokio runtime.
 ///
 /// `store` is the embedded store, whose database of the configured name must exist; it is not used where the
-/// configuration names an engine instead. `data` is the server's data folder.
+/// configuration names an engine instead. `data` is the server's data folder. What agents know of names goes to
+/// `names`.
 ///
 /// # Errors
 /// Where a file, a folder or a certificate can't be used.
@@ -35,6 +37,7 @@ pub fn start(
     store: Option<&Store>,
     data: &Path,
     clock: Arc<dyn Clock>,
+    names: Gatherer,
 ) -> Result<Collector, Error> {
     let spools = config.spool_dir.clone().unwrap_or_else(|| data.join("spool"));
     let history = history(config, store, &spools)?;
@@ -46,9 +49,13 @@ pub fn start(
     };
     let agents = HttpAgents::new(agents_client(config)?, Arc::clone(&clock), limits);
     let settings = settings(config)?;
+    let (places, scheme) = (config.places(), config.scheme());
+    let mut registries = places.registries.iter();
+    let registry = registries.find(|(url, _)| url.starts_with("https:"));
+    let asks = client(registry.map_or("", |(url, _)| url), None)?;
     let discovery =
-        Discovery::new(config.places(), config.scheme(), config.shard, system_resolver());
-    let parts = Parts { clock, agents: Arc::new(agents), discovery, history, sinks };
+        Discovery::new(places, scheme, config.shard, system_resolver()).with_client(asks);
+    let parts = Parts { clock, agents: Arc::new(agents), discovery, history, sinks, names };
     Ok(Collector::start(settings, parts))
 }
 

@@ -166,7 +166,9 @@ impl World {
         );
         let config = Config::parse(&text, None).unwrap();
         let clock = Arc::new(SystemClock);
-        svcflow_collector::start(&config, Some(&self.store), self.folder.path(), clock).unwrap()
+        let (names, _) = svcflow_collector::Gatherer::new(&[]);
+        svcflow_collector::start(&config, Some(&self.store), self.folder.path(), clock, names)
+            .unwrap()
     }
 }
 

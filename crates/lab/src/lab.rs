@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
 
@@ -70,10 +71,22 @@ impl Lab {
     /// # Errors
     /// Where the kernel, `ip` or `nft` refuses.
     pub fn build(topology: Topology) -> Result<Self> {
+        Self::build_around(topology, &BTreeMap::new())
+    }
+
+    /// The same, with hosts that are there already by their addresses: containers without a network, which get
+    /// theirs here. Their own processes serve what they provide ([`crate::serve_here`]).
+    ///
+    /// # Errors
+    /// Where the kernel, `ip` or `nft` refuses.
+    pub fn build_around(topology: Topology, there: &BTreeMap<Ipv4Addr, Namespace>) -> Result<Self> {
         let nodes = (1..=topology.nodes.clamp(1, 2))
             .map(|n| Ok(Node { name: format!("node{n}"), namespace: Namespace::new()? }))
             .collect::<Result<Vec<_>>>()?;
-        let host = |address, node| Ok(Host { address, node, namespace: Namespace::new()? });
+        let host = |address: Ipv4Addr, node| {
+            let namespace = there.get(&address).cloned().map_or_else(Namespace::new, Ok)?;
+            Ok(Host { address, node, namespace })
+        };
         let clients = topology.clients.iter().map(|c| host(c.address, c.node));
         let clients = clients.collect::<Result<Vec<_>>>()?;
         let mut addresses: Vec<Ipv4Addr> =
@@ -87,7 +100,8 @@ impl Lab {
         if let [first, second] = nodes.as_slice() {
             setup::join(&first.namespace, &second.namespace)?;
         }
-        let servers = server::Servers::start(&providers, &topology.services)?;
+        let own = providers.iter().filter(|host| !there.contains_key(&host.address));
+        let servers = server::Servers::start(own, &topology.services)?;
         Ok(Self { topology, nodes, clients, providers, _servers: servers })
     }
 

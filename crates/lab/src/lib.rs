@@ -22,5 +22,6 @@ pub use churn::{ChurnPlan, Churned};
 pub use error::{Error, Result};
 pub use lab::{Host, Lab, Node};
 pub use namespace::{Namespace, enter};
+pub use server::serve_here;
 pub use topology::{ClientSpec, ServiceSpec, Topology, v6_of};
 pub use traffic::{Lifetime, Outcome, Plan, Running, Target, Transfer};

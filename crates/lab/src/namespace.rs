@@ -25,6 +25,15 @@ impl Namespace {
         Ok(Self(Arc::new(made.join().map_err(|_| Error::Thread)??)))
     }
 
+    /// The namespace of a process, such as a container's.
+    ///
+    /// # Errors
+    /// Where there is no such process, or it is not ours to look into.
+    pub fn of_process(pid: u32) -> Result<Self> {
+        let opened = File::open(format!("/proc/{pid}/ns/net"));
+        Ok(Self(Arc::new(opened.context(|| format!("open the network of process {pid}"))?)))
+    }
+
     /// Moves the calling thread here. It may have no way back: prefer [`Namespace::run`].
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The providers. A TCP client's first 17 bytes say how much it sends and wants and who closes first; the
 //! answer's first 16 are the provider's own address, by which the traffic code knows who answered.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -50,32 +51,50 @@ impl Drop for Servers {
 }
 
 impl Servers {
-    pub(crate) fn start(providers: &[Host], services: &[ServiceSpec]) -> Result<Self> {
+    pub(crate) fn start<'h>(
+        providers: impl Iterator<Item = &'h Host>,
+        services: &[ServiceSpec],
+    ) -> Result<Self> {
         let servers = Self(Arc::default());
         for host in providers {
-            let mut ports: Vec<u16> = services
-                .iter()
-                .filter(|service| service.providers.contains(&host.address))
-                .map(|service| service.provider_port)
-                .collect();
-            ports.sort_unstable();
-            ports.dedup();
-            for port in ports {
-                serve(host, port, &servers.0)?;
+            for port in ports_of(host.address, services) {
+                let bound = host.namespace().run(|| bind(host.address, port))??;
+                serve(host.address, bound, &servers.0)?;
             }
         }
         Ok(servers)
     }
 }
 
-fn serve(host: &Host, port: u16, stop: &Arc<AtomicBool>) -> Result<()> {
+/// The ports that a provider serves.
+pub(crate) fn ports_of(provider: Ipv4Addr, services: &[ServiceSpec]) -> BTreeSet<u16> {
+    let its = services.iter().filter(|service| service.providers.contains(&provider));
+    its.map(|service| service.provider_port).collect()
+}
+
+/// A provider as a process of its own: serves these ports in the calling thread's network, as `address`, until
+/// the process ends.
+///
+/// # Errors
+/// Where a port can't be had.
+pub fn serve_here(address: Ipv4Addr, ports: &[u16]) -> Result<()> {
+    let forever = Arc::default();
+    ports.iter().try_for_each(|port| serve(address, bind(address, *port)?, &forever))
+}
+
+fn bind(address: Ipv4Addr, port: u16) -> Result<(TcpListener, UdpSocket)> {
     let any = (Ipv6Addr::UNSPECIFIED, port);
-    let bind = || Ok::<_, io::Error>((TcpListener::bind(any)?, UdpSocket::bind(any)?));
-    let (tcp, udp) =
-        host.namespace().run(bind)?.context(|| format!("listen on {}:{port}", host.address))?;
+    let both = || Ok::<_, io::Error>((TcpListener::bind(any)?, UdpSocket::bind(any)?));
+    both().context(|| format!("listen on {address}:{port}"))
+}
+
+fn serve(
+    address: Ipv4Addr,
+    (tcp, udp): (TcpListener, UdpSocket),
+    stop: &Arc<AtomicBool>,
+) -> Result<()> {
     let tick = Some(Duration::from_millis(500));
     udp.set_read_timeout(tick).context(|| "set a timeout".to_owned())?;
-    let address = host.address;
     let (tcp_stop, udp_stop) = (Arc::clone(stop), Arc::clone(stop));
     // Sockets stay in the namespace that made them; the threads need not be there.
     let start = |name: &str, f: Box<dyn FnOnce() + Send>| {

@@ -66,6 +66,8 @@ fn quiet() -> Result<()> {
     for which in ["all", "default"] {
         sysctl(&format!("ipv4/conf/{which}/rp_filter"), "0")?;
         for (name, value) in [
+            // Docker turns it off in containers without a network.
+            ("disable_ipv6", "0"),
             ("accept_ra", "0"),
             ("autoconf", "0"),
             ("accept_dad", "0"),

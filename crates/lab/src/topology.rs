@@ -92,6 +92,12 @@ impl Topology {
         self
     }
 
+    /// The ports that a provider serves.
+    #[must_use]
+    pub fn ports_of(&self, provider: Ipv4Addr) -> Vec<u16> {
+        crate::server::ports_of(provider, &self.services).into_iter().collect()
+    }
+
     /// Puts the first node's clients on the providers' bridge, in the providers' network.
     #[must_use]
     pub fn on_one_bridge(mut self) -> Self {

@@ -31,8 +31,7 @@ pub(crate) fn rates<'k>(
     let (before, from, until) = (span.from.saturating_sub(step.max(IDLE)), span.from, span.until);
     let each = |make: &dyn Fn(&str) -> String| FIELDS.map(make).join(", ");
     let outer = each(&|field| format!("sum(\"{field}\") * 1000 / {step} AS \"{field}\""));
-    let inner =
-        each(&|field| format!("non_negative_difference(last(\"{field}\")) AS \"{field}\""));
+    let inner = each(&|field| format!("non_negative_difference(last(\"{field}\")) AS \"{field}\""));
     Some(format!(
         "SELECT {outer} FROM (SELECT {inner} FROM \"httpjson_svcstats\" \
          WHERE time > {before}ms AND time <= {until}ms AND ({}) \

@@ -5,6 +5,7 @@
 
 mod agents;
 mod answer;
+mod contiv;
 mod fault;
 mod live;
 mod page;
@@ -52,8 +53,10 @@ pub struct Api {
     pub agents: Arc<dyn Agents>,
 }
 
-/// The API's routes and the page's.
-pub(crate) fn router(app: Arc<App>, api: Api) -> Router {
+pub(crate) use contiv::layer as endpoints_layer;
+
+/// The API's routes and the page's; and what answers where a path is an endpoint's address.
+pub(crate) fn routers(app: Arc<App>, api: Api) -> (Router, Router) {
     let readers = Guard { app: Arc::clone(&app), database: Some(api.database.as_str().into()) };
     let anybody = Guard { app: Arc::clone(&app), database: None };
     let shared = Arc::new(Shared::new(Arc::clone(&app), api));
@@ -65,12 +68,18 @@ pub(crate) fn router(app: Arc<App>, api: Api) -> Router {
         .route("/api/v1/topology", get(routes::topology))
         .route("/api/v1/nodes", get(routes::nodes))
         .route("/api/v1/live", get(live::live))
-        .with_state(shared)
-        .layer(from_fn_with_state(readers, users_only))
-        .layer(from_fn_with_state(app, own_pages));
+        .route("/services", get(contiv::services))
+        .route("/visualization/services", get(contiv::services))
+        .with_state(Arc::clone(&shared));
+    let endpoints = Router::new().fallback(get(contiv::endpoint)).with_state(shared);
+    let [api, endpoints] = [api, endpoints].map(|routes| {
+        routes
+            .layer(from_fn_with_state(readers.clone(), users_only))
+            .layer(from_fn_with_state(Arc::clone(&app), own_pages))
+    });
     // A link from elsewhere may lead to the page: it holds no data.
     let page = page::routes().layer(from_fn_with_state(anybody, users_only));
-    api.merge(page).layer(from_fn(headers))
+    (api.merge(page).layer(from_fn(headers)), endpoints.layer(from_fn(headers)))
 }
 
 /// Whom routes are for.

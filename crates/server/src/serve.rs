@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::serve::Listener;
 use svcflow_store::Store;
 use svcflow_transport::{ServerTls, TlsListener, Watched};
@@ -50,6 +51,7 @@ pub struct Server {
     tls: Option<ServerTls>,
     more: Router,
     fallback: Option<Router>,
+    endpoints: Option<Router>,
 }
 
 impl Server {
@@ -68,7 +70,14 @@ impl Server {
         let tls = |(certificate, key)| ServerTls::read(certificate, key, None).map_err(Error::Tls);
         let tls = config.tls().map(tls).transpose()?;
         let app = Arc::new(App::new(store, engine, users, config, clock));
-        Ok(Self { app, data: config.data.clone(), tls, more: Router::new(), fallback: None })
+        Ok(Self {
+            app,
+            data: config.data.clone(),
+            tls,
+            more: Router::new(),
+            fallback: None,
+            endpoints: None,
+        })
     }
 
     /// Serves these routes, too: to users where there are some, to all otherwise.
@@ -81,7 +90,9 @@ impl Server {
     /// Serves the JSON API and the page.
     #[must_use]
     pub fn with_api(mut self, api: Api) -> Self {
-        self.more = self.more.merge(api::router(Arc::clone(&self.app), api));
+        let (routes, endpoints) = api::routers(Arc::clone(&self.app), api);
+        self.more = self.more.merge(routes);
+        self.endpoints = Some(endpoints);
         self
     }
 
@@ -122,7 +133,10 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
-        let router = self.more.merge(http::router(Arc::clone(&self.app), self.fallback));
+        let mut router = self.more.merge(http::router(Arc::clone(&self.app), self.fallback));
+        if let Some(endpoints) = self.endpoints {
+            router = router.layer(from_fn_with_state(endpoints, api::endpoints_layer));
+        }
         match &self.tls {
             Some(tls) => serve(TlsListener::new(listener, tls), router, &self.app, shutdown).await,
             None => serve(listener, router, &self.app, shutdown).await,

@@ -34,6 +34,7 @@ the system lets users make namespaces.")]
   svcflow demo                               watch it live
   svcflow demo --duration 30s --json         a JSON document a second, for 30 seconds
   svcflow demo --clients                     a second node with three more clients
+  svcflow demo --runtime docker              the same with containers of the engine here
   svcflow demo --once                        known traffic, every edge compared with a packet count")]
     Demo(DemoOptions),
     /// Count this host's traffic and serve it over HTTP
@@ -127,6 +128,10 @@ Keys: 1 edges, 2 services, 3 endpoints, arrows choose the sort column, r reverse
 
 With signal = \"none\" leave --on-signal out: it then prints at an interval of its own.")]
     TelegrafPlugin(TelegrafPluginArgs),
+    /// Be a host of the demo's network within a container, until standard input ends
+    #[command(hide = true)]
+    #[command(after_long_help = "Example: svcflow lab-host 10.1.1.1 80")]
+    LabHost(LabHostOptions),
     /// Print a shell's completion script
     #[command(after_long_help = "Example:
   svcflow completions bash > /etc/bash_completion.d/svcflow")]
@@ -260,6 +265,28 @@ pub(crate) struct DemoOptions {
     /// How to count: auto, nftables or conntrack
     #[arg(long, default_value_t)]
     pub(crate) source: Preference,
+    /// What clients and providers are
+    #[arg(long, value_enum, default_value_t = Runtime::Namespaces)]
+    pub(crate) runtime: Runtime,
+    /// With --runtime docker: where the engine listens
+    #[arg(long, value_name = "SOCKET", default_value = SOCKET)]
+    pub(crate) docker: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Runtime {
+    /// Network namespaces that die with the program
+    Namespaces,
+    /// Containers of a Docker engine on this host, removed at the end; needs root
+    Docker,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LabHostOptions {
+    /// Its address
+    pub(crate) address: std::net::Ipv4Addr,
+    /// The ports that it serves
+    pub(crate) ports: Vec<u16>,
 }
 
 #[derive(Debug, clap::Args)]

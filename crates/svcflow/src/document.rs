@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
-use svcflow_agent::{EdgeDocument, EdgesDocument};
+use svcflow_agent::{EdgeDocument, EdgeNames, EdgesDocument};
 use svcflow_model::{EdgeRow, Losses, Marks};
 
 use crate::units;
@@ -21,6 +21,25 @@ pub(crate) fn service(row: &EdgeRow) -> String {
 /// `10.1.1.5:80`
 pub(crate) fn provider(row: &EdgeRow) -> String {
     join(row.provider, row.provider_port, row.protocol.has_ports())
+}
+
+/// An edge's endpoint, service and provider, each as `name (address)` where it has a name.
+pub(crate) fn ends(edge: &EdgeDocument) -> [String; 3] {
+    let EdgeNames { endpoint_name, service_name, provider_name } = &edge.names;
+    let row = &edge.row;
+    [
+        named(endpoint_name.as_deref(), row.endpoint.to_string()),
+        named(service_name.as_deref(), service(row)),
+        named(provider_name.as_deref(), provider(row)),
+    ]
+}
+
+/// Controls are escaped, since they would move the cursor.
+fn named(name: Option<&str>, address: String) -> String {
+    let Some(name) = name.filter(|name| *name != address) else { return address };
+    let escape =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    format!("{} ({address})", name.chars().map(escape).collect::<String>())
 }
 
 fn join(address: IpAddr, port: u16, has_port: bool) -> String {
@@ -103,6 +122,17 @@ pub(crate) mod sample {
 
     pub(crate) fn document() -> EdgesDocument {
         serde_json::from_str(TEXT).expect("the sample is a document")
+    }
+
+    #[test]
+    fn names_stand_before_their_addresses() {
+        let mut edge = document().edges.remove(0);
+        edge.names.service_name = Some("default:app-svc".to_owned());
+        edge.names.provider_name = Some("a\u{1b}[31m".to_owned());
+        let service = "default:app-svc (100.1.1.3:8080)";
+        assert_eq!(ends(&edge), ["11.1.1.2", service, "a\\u{1b}[31m (10.1.1.5:80)"]);
+        edge.names.endpoint_name = Some("11.1.1.2".to_owned());
+        assert_eq!(ends(&edge)[0], "11.1.1.2");
     }
 
     #[test]

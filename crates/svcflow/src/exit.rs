@@ -29,6 +29,14 @@ pub enum CliError {
     /// The server could not be started or failed.
     #[error(transparent)]
     Server(#[from] svcflow_server::Error),
+    /// The stored names could not be read, or none can be stored.
+    #[error(
+        "can't read the names that are stored: restore the data folder, or name another with --data"
+    )]
+    Names(#[source] svcflow_store::Error),
+    /// A source of names can't be watched.
+    #[error(transparent)]
+    NameSource(#[from] svcflow_topology::sources::SettingsError),
     /// The collector could not be started.
     #[error(transparent)]
     Collector(#[from] svcflow_collector::Error),
@@ -76,6 +84,41 @@ pub enum CliError {
     /// The kernel's numbers can't be read.
     #[error(transparent)]
     Source(#[from] svcflow_source::SourceError),
+    /// A container engine could not be reached, or refused.
+    #[error(
+        "{operation} failed: is a Docker engine running at {socket}? Start one (`systemctl start docker`), name its \
+         socket with --docker, or leave `--runtime docker` out"
+    )]
+    Engine {
+        /// What was asked for.
+        operation: &'static str,
+        /// Where it listens.
+        socket: String,
+        /// What it said.
+        #[source]
+        source: bollard::errors::Error,
+    },
+    /// Only root can wire containers.
+    #[error("only root may give containers a network: `sudo svcflow demo --runtime docker`")]
+    NotRoot,
+    /// A container is no process here.
+    #[error(
+        "the containers of the engine at {socket} are no processes of this host: name an engine that runs here with \
+         --docker, or leave `--runtime docker` out"
+    )]
+    EngineElsewhere {
+        /// Where it listens.
+        socket: String,
+    },
+    /// A container serves nothing.
+    #[error("container {name} does not serve: `docker logs {name}` says why")]
+    ContainerSilent {
+        /// Which.
+        name: String,
+    },
+    /// The program itself could not be packed into an image.
+    #[error("can't make an image of this program")]
+    Image(#[source] std::io::Error),
     /// The demo's network could not be made.
     #[error(transparent)]
     Lab(#[from] svcflow_lab::Error),

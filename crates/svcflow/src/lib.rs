@@ -40,6 +40,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         Command::Endpoints(options) => commands::endpoints::run(options),
         Command::TelegrafConfig(options) => commands::telegraf::config::run(options),
         Command::TelegrafPlugin(options) => commands::telegraf::plugin::run(options),
+        Command::LabHost(options) => commands::demo::host(options),
         Command::Top(options) => top::run(options, None),
         Command::Completions { shell } => commands::install::completions(*shell),
         Command::Man { dir } => commands::install::man(dir.as_deref()),

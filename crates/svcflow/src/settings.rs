@@ -1,4 +1,5 @@
-//! A server's file: its own keys, and a table each for the collector and for the agent in the same process.
+//! A server's file: its own keys, and a table each for the collector, for sources of names, and for the agent
+//! in the same process.
 
 use std::path::Path;
 
@@ -12,6 +13,8 @@ pub(crate) struct ServerFile {
     pub(crate) server: svcflow_server::Config,
     /// `[collector]`, where it is there.
     pub(crate) collector: Option<svcflow_collector::config::Config>,
+    /// `[names]`: where names come from besides the agents.
+    pub(crate) names: svcflow_topology::sources::Settings,
     /// `[agent]`, for `svcflow standalone`.
     pub(crate) agent: Option<svcflow_agent::Config>,
 }
@@ -36,7 +39,10 @@ impl ServerFile {
                     let agent = file.agent.get_or_insert_default();
                     walk.table(table, |_, key, value| agent.set(key, value));
                 }
-                ("collector" | "agent", _) => {
+                ("names", DeValue::Table(table)) => {
+                    walk.table(table, |_, key, value| file.names.set(key, value));
+                }
+                ("collector" | "agent" | "names", _) => {
                     return Err(format!("expected a table: write `[{key}]`"));
                 }
                 _ => return file.server.set(key, value),
@@ -59,9 +65,15 @@ mod tests {
 
     #[test]
     fn all_faults_of_all_tables_come_together() {
-        let text = "listen = 1\n[agent]\nnod = \"a\"\n[collector]\nagents = 3\n";
+        let text =
+            "listen = 1\n[agent]\nnod = \"a\"\n[collector]\nagents = 3\n[names]\nfiles = \"x\"\n";
         let faults = ServerFile::parse(text, Some(Path::new("s.toml"))).unwrap_err().to_string();
-        for expected in ["s.toml:1: `listen`", "s.toml:3: `nod`: unknown", "s.toml:5: `agents`"] {
+        for expected in [
+            "s.toml:1: `listen`",
+            "s.toml:3: `nod`: unknown",
+            "s.toml:5: `agents`",
+            "s.toml:7: `files`: unknown key; the keys are file,",
+        ] {
             assert!(faults.contains(expected), "{expected}\nnot in\n{faults}");
         }
         let text = "listen = \"0.0.0.0:1\"\n[agent]\nlisten = \"0.0.0.0:2\"\n[collector]\ntimeout = \"1h\"\n";
@@ -74,8 +86,16 @@ mod tests {
         let server = include_str!("../../server/server.example.toml");
         let agent = include_str!("../../agent/agent.example.toml");
         let collector = include_str!("../../collector/collector.example.toml");
-        let text = format!("{server}\n[agent]\n{agent}\n{collector}");
+        let names = include_str!("../../topology/names.example.toml");
+        let text = format!("{server}\n[agent]\n{agent}\n{collector}\n{names}");
         let file = ServerFile::parse(&text, None).unwrap();
         assert!(file.collector.is_some() && file.agent.is_some());
+        let names = names.replace("# ", "");
+        let lines = names.lines().filter(|line| line.contains(" = ") || line.starts_with('['));
+        let all: String = lines.flat_map(|line| [line, "\n"]).collect();
+        let settings = ServerFile::parse(&all, None).unwrap().names;
+        assert!(
+            settings.file.is_some() && settings.netmaster.is_some() && settings.docker.is_some()
+        );
     }
 }

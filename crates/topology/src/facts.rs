@@ -1,6 +1,6 @@
 use svcflow_model::Timestamp;
 
-use crate::{Owner, Service};
+use crate::{Owner, Record, Service};
 
 /// Everything that a source knew at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,15 @@ pub enum Update {
         at: Timestamp,
         /// Which.
         identity: String,
+    },
+    /// Tenures that another svcflow keeps: each began, and maybe ended, when it says.
+    Told {
+        /// When that was asked.
+        at: Timestamp,
+        /// In the order of their telling.
+        records: Vec<Record>,
+        /// What the sources there said and nobody could read, or couldn't be asked for.
+        faults: Vec<String>,
     },
     /// The source could not be asked, or its answer not be read. What it last said stays, as stale.
     Failed {

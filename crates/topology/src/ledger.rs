@@ -172,6 +172,41 @@ impl<T: Entity> Ledger<T> {
         true
     }
 
+    /// A tenure that another ledger keeps, as it stands there. False where there is no room for it.
+    pub(crate) fn told(
+        &mut self,
+        source: SourceId,
+        from: Timestamp,
+        until: Option<Timestamp>,
+        entity: Arc<T>,
+    ) -> bool {
+        let identity = entity.identity().to_owned();
+        let open = self.open.get(&source).and_then(|open| open.get(&identity));
+        let ended = self.last_ends.get(&source).and_then(|it| it.get(&identity));
+        let begins = match (open, ended) {
+            (Some(open), _) if open.from == from => None,
+            // It was thought to be over, and went on.
+            (Some(open), _) if open.from > from && open.entity == entity => None,
+            (Some(open), _) if open.from > from => return true,
+            // Another says of the same one that it learnt of it later.
+            (Some(open), _) if until.is_none() && open.entity == entity => return true,
+            (None, Some(last)) if last.from > from => return true,
+            (None, Some(last)) if last.from == from && until.is_some() => return true,
+            (None, _) if self.count(source) >= self.limits.open => return false,
+            (None, Some(last)) => Some(from.max(last.until)),
+            _ => Some(from),
+        };
+        if let Some(from) = begins {
+            self.end(source, from, &identity);
+            let life = entity.since().unwrap_or(from);
+            self.begin(source, Tenure { from, until: None, life, entity });
+        }
+        if let Some(until) = until {
+            self.end(source, until, &identity);
+        }
+        true
+    }
+
     /// A source's owner ended at `at`; a word that is older than what is known of it is nothing.
     pub(crate) fn end(&mut self, source: SourceId, at: Timestamp, identity: &str) {
         let Some(open) = self.open.get_mut(&source) else { return };
@@ -185,6 +220,14 @@ impl<T: Entity> Ledger<T> {
         }
         self.changes.push(Change { source, from, until: Some(until), entity: Arc::clone(&entity) });
         self.remember_end(source, entity, LastEnd { life, from, until });
+    }
+
+    /// All that a source has ended at `at`.
+    pub(crate) fn end_all(&mut self, source: SourceId, at: Timestamp) {
+        let open = self.open.get(&source).into_iter().flatten();
+        for identity in open.map(|(identity, _)| identity.clone()).collect::<Vec<_>>() {
+            self.end(source, at, &identity);
+        }
     }
 
     /// Takes up a tenure of the stored history.

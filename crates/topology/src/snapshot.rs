@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub(crate) lengths: Lengths,
     pub(crate) services: Index<Service>,
     pub(crate) sources: Vec<SourceStatus>,
+    /// Those that are shown.
+    pub(crate) shown: Vec<SourceStatus>,
     pub(crate) known_since: Option<Timestamp>,
 }
 
@@ -97,10 +99,12 @@ impl Snapshot {
         all
     }
 
-    /// How the sources are, in their order of precedence.
+    /// How the sources are, in their order of precedence; not those that only have a history, nor
+    /// [quiet](crate::Topology::add_quiet_source) ones that have said nothing.
     #[must_use]
+    #[expect(clippy::misnamed_getters, reason = "others are none of a reader's business")]
     pub fn sources(&self) -> &[SourceStatus] {
-        &self.sources
+        &self.shown
     }
 
     /// Before this instant some names were forgotten here, since more ended than are remembered; the

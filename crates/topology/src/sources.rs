@@ -4,6 +4,7 @@ pub mod contiv;
 pub mod docker;
 pub mod file;
 mod hub;
+mod settings;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +17,14 @@ use tokio::sync::mpsc;
 use crate::{SourceId, Update};
 
 pub use hub::Hub;
+pub use settings::{Error as SettingsError, Settings};
+
+/// The name of the source that reads a file.
+pub const STATIC: &str = "static";
+/// The name of the source that asks Netmaster.
+pub const CONTIV: &str = "contiv";
+/// The name of the source that asks a Docker engine.
+pub const DOCKER: &str = "docker";
 
 /// The time of day.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -33,6 +42,11 @@ pub type Watching = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub trait Source: Send {
     /// What it is called, also in the stored history: keep it the same.
     fn name(&self) -> &str;
+
+    /// Whether it may well have nothing to say, so that nobody waits for it.
+    fn is_quiet(&self) -> bool {
+        false
+    }
 
     /// Watches and tells. Never ends by itself: a failure is told, and tried again.
     fn watch(self: Box<Self>, teller: Teller) -> Watching;

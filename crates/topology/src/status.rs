@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use svcflow_model::Timestamp;
 
 /// How a source is, and how much it knows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceStatus {
     /// Its name, such as `contiv` or `docker`.
     pub name: String,
@@ -22,7 +22,7 @@ pub struct SourceStatus {
 }
 
 /// Whether a source's word is fresh.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum SourceState {
     /// It was never heard.

@@ -6,7 +6,7 @@ use svcflow_model::Timestamp;
 use crate::history::{Record, What};
 use crate::ledger::{Change, Entity, Ledger, Limits, Refused};
 use crate::snapshot::{Lengths, Snapshot};
-use crate::status::SourceStatus;
+use crate::status::{SourceState, SourceStatus};
 use crate::tenure::SourceId;
 use crate::{Facts, Owner, Service, Update};
 
@@ -19,6 +19,10 @@ const SOURCES_MAX: usize = 255;
 /// prefix before a shorter), then that of the source that was added first.
 pub struct Topology {
     sources: Vec<SourceStatus>,
+    /// How many of them are heard; those behind only have a history.
+    heard: usize,
+    /// Those that nobody waits for.
+    quiet: Vec<SourceId>,
     owners: Ledger<Owner>,
     services: Ledger<Service>,
 }
@@ -27,11 +31,39 @@ impl Topology {
     /// Knows nothing.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { sources: Vec::new(), owners: Ledger::new(limits), services: Ledger::new(limits) }
+        Self {
+            sources: Vec::new(),
+            heard: 0,
+            quiet: Vec::new(),
+            owners: Ledger::new(limits),
+            services: Ledger::new(limits),
+        }
     }
 
-    /// Adds a source, behind those that were added before. `None` where there are 255.
+    /// Adds a source, behind those that were added before. `None` where there are 255, or a history was
+    /// taken up already.
     pub fn add_source(&mut self, name: &str) -> Option<SourceId> {
+        if self.heard < self.sources.len() {
+            return None;
+        }
+        let id = self.push_source(name)?;
+        self.heard = self.sources.len();
+        Some(id)
+    }
+
+    /// The same of a source that may well have nothing to say: nobody waits for it.
+    pub fn add_quiet_source(&mut self, name: &str) -> Option<SourceId> {
+        let id = self.add_source(name)?;
+        self.quiet.push(id);
+        Some(id)
+    }
+
+    fn is_shown(&self, place: usize, status: &SourceStatus) -> bool {
+        let quiet = self.quiet.iter().any(|id| usize::from(id.0) == place);
+        place < self.heard && !(quiet && status.state == SourceState::Waiting)
+    }
+
+    fn push_source(&mut self, name: &str) -> Option<SourceId> {
         let id = u8::try_from(self.sources.len()).ok().map(SourceId);
         let id = id.filter(|_| self.sources.len() < SOURCES_MAX)?;
         self.sources.push(SourceStatus::new(name));
@@ -42,6 +74,7 @@ impl Topology {
     pub fn apply(&mut self, source: SourceId, update: Update) {
         match update {
             Update::Listed { at, facts } => self.list(source, at, facts),
+            Update::Told { at, records, faults } => self.told(source, at, records, faults),
             Update::Failed { error, .. } => {
                 if let Some(status) = self.status(source) {
                     status.state.failed(error);
@@ -80,6 +113,22 @@ impl Topology {
         self.heard(source, at, owners.full.saturating_add(services.full));
     }
 
+    fn told(&mut self, source: SourceId, at: Timestamp, records: Vec<Record>, faults: Vec<String>) {
+        let mut refused = 0;
+        for Record { from, until, what, .. } in records {
+            let room = match what {
+                What::Owner(owner) => self.owners.told(source, from, until, owner),
+                What::Service(service) => self.services.told(source, from, until, service),
+            };
+            refused += usize::from(!room);
+        }
+        if let Some(status) = self.status(source) {
+            status.state.listed(at);
+            status.faults = faults;
+        }
+        self.heard(source, at, refused);
+    }
+
     fn heard(&mut self, source: SourceId, at: Timestamp, refused: usize) {
         let counts = (self.owners.count(source), self.services.count(source));
         if let Some(status) = self.status(source) {
@@ -103,6 +152,11 @@ impl Topology {
             lengths: Lengths::new(lengths),
             services: self.services.index().clone(),
             sources: self.sources.clone(),
+            shown: {
+                let all = self.sources.iter().enumerate();
+                let shown = all.filter(|(place, status)| self.is_shown(*place, status));
+                shown.map(|(_, status)| status.clone()).collect()
+            },
             known_since,
         }
     }
@@ -121,15 +175,17 @@ impl Topology {
         Some(Record { source: name, from, until, what: what(entity) })
     }
 
-    /// Takes up what was stored, in any order, before any source was heard. Gives how many records are of
-    /// sources that there no longer are; those stay in the store and are not known here.
-    pub fn restore(&mut self, records: impl IntoIterator<Item = Record>) -> usize {
+    /// Takes up what was stored, in any order, at `at`, after all sources were added and before any was
+    /// heard. What a source named that there no longer is has its names in the past: they end at `at`. Gives how
+    /// many records are of sources that there was no room for (255); those are not known here.
+    pub fn restore(&mut self, records: impl IntoIterator<Item = Record>, at: Timestamp) -> usize {
         let mut records: Vec<Record> = records.into_iter().collect();
         records.sort_by_key(|record| record.from);
         let mut unknown = 0;
         for Record { source, from, until, what } in records {
             let place = self.sources.iter().position(|status| status.name == source);
-            let Some(id) = place.and_then(|place| u8::try_from(place).ok()).map(SourceId) else {
+            let known = place.and_then(|place| u8::try_from(place).ok()).map(SourceId);
+            let Some(id) = known.or_else(|| self.push_source(&source)) else {
                 unknown += 1;
                 continue;
             };
@@ -141,6 +197,11 @@ impl Topology {
                     self.services.restore(id, from, until, Arc::unwrap_or_clone(service));
                 }
             }
+        }
+        let gone = (self.heard..self.sources.len()).filter_map(|place| u8::try_from(place).ok());
+        for source in gone.map(SourceId) {
+            self.owners.end_all(source, at);
+            self.services.end_all(source, at);
         }
         unknown
     }

@@ -1,14 +1,12 @@
 //! Nodes from a real etcd's v2 keys, from Consul's KV as its API is documented, and listed.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-#[path = "support/dockerd.rs"]
-#[allow(dead_code, reason = "only the folder of programs is asked for")]
-mod dockerd;
+#[path = "support/etcd.rs"]
+mod etcd;
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use etcd::{etcd, free, put};
 use svcflow_lab::standin::{Reply, StandIn};
 use svcflow_topology::discovery::{Discovery, Found, Registry};
 use svcflow_transport::{Client, ClientTls, Trust};
@@ -20,47 +18,6 @@ fn client() -> Client {
 
 fn nodes(found: &Found) -> Vec<String> {
     found.nodes.iter().map(ToString::to_string).collect()
-}
-
-struct Etcd(Child);
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn free() -> String {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    format!("http://{address}")
-}
-
-/// `None`, said aloud, where etcd isn't there.
-fn etcd(folder: &std::path::Path, url: &str, v2: bool) -> Option<Etcd> {
-    let program = dockerd::engines()?.join("usr/bin/etcd");
-    let peer = free();
-    let child = Command::new(program)
-        .args(["--data-dir", folder.to_str().unwrap(), &format!("--enable-v2={v2}")])
-        .args(["--listen-client-urls", url, "--advertise-client-urls", url])
-        .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
-        .args(["--initial-cluster", &format!("default={peer}")])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let etcd = Etcd(child.unwrap());
-    let up = || ureq::get(format!("{url}/health")).call().is_ok();
-    let waited = (0..200).any(|_| {
-        std::thread::sleep(Duration::from_millis(50));
-        up()
-    });
-    assert!(waited, "etcd does not start");
-    Some(etcd)
-}
-
-fn put(url: &str, key: &str) {
-    let url = format!("{url}/v2/keys/contiv.io/service/netplugin/{key}");
-    ureq::put(url).send_form([("value", "{\"ServiceName\":\"netplugin\"}")]).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -75,7 +75,7 @@ proptest! {
         }
         let mut restored = Topology::new(Limits::default());
         let _ = restored.add_source("docker").unwrap();
-        prop_assert_eq!(restored.restore(history::latest(records)), 0);
+        prop_assert_eq!(restored.restore(history::latest(records), at(100)), 0);
         prop_assert_eq!(all(&restored.snapshot()), all(&topology.snapshot()));
     }
 

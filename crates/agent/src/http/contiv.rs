@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use svcflow_model::{Counters, Edge, Protocol, Sample};
@@ -203,16 +204,38 @@ pub(super) async fn endpoint(
     uri: Uri,
     query: QueryOf<EndpointQuery>,
 ) -> Result<Json<Value>, Failure> {
-    let path = uri.path().trim_start_matches('/').replace("%3A", ":").replace("%3a", ":");
-    let endpoint: IpAddr = path.parse().map_err(|_| {
+    let endpoint = endpoint_address(&uri).ok_or_else(|| {
         Failure::not_found(
             "no such route: ask for an endpoint's address such as /11.1.1.2, or for /svcstats, \
-             /endpoints, /services, /api/v1/edges, /api/v1/samples, /metrics, /healthz",
+             /endpoints, /services, /api/v1/edges, /api/v1/samples, /api/v1/names, /metrics, /healthz",
         )
     })?;
+    one_endpoint(endpoint, query, known(&shared.snapshot()))
+}
+
+/// The endpoint that a route such as `/11.1.1.2` asks for.
+#[must_use]
+pub fn endpoint_address(uri: &Uri) -> Option<IpAddr> {
+    let path = uri.path().trim_start_matches('/').replace("%3A", ":").replace("%3a", ":");
+    path.parse().ok()
+}
+
+/// The answer to `GET /11.1.1.2` over these samples, of any number of nodes.
+pub fn endpoint_answer<'s>(
+    endpoint: IpAddr,
+    uri: &Uri,
+    samples: impl Iterator<Item = &'s Sample>,
+) -> Response {
+    one_endpoint(endpoint, Query::try_from_uri(uri), samples).into_response()
+}
+
+fn one_endpoint<'s>(
+    endpoint: IpAddr,
+    query: QueryOf<EndpointQuery>,
+    samples: impl Iterator<Item = &'s Sample>,
+) -> Result<Json<Value>, Failure> {
     let Query(query) = query?;
-    let wanted = Wanted::read(Some(endpoint), &query)?;
-    let mut rows = wanted.rows(&shared.snapshot());
+    let mut rows = Wanted::read(Some(endpoint), &query)?.rows(samples);
     match rows.pop() {
         None => Err(Failure::not_found(format!(
             "no counted traffic of endpoint {endpoint} with these filters; /api/v1/edges lists all \
@@ -232,7 +255,7 @@ pub(super) async fn all_endpoints(
     query: QueryOf<EndpointQuery>,
 ) -> Result<Json<Vec<Row>>, Failure> {
     let Query(query) = query?;
-    Ok(Json(Wanted::read(None, &query)?.rows(&shared.snapshot())))
+    Ok(Json(Wanted::read(None, &query)?.rows(known(&shared.snapshot()))))
 }
 
 struct Wanted {
@@ -268,9 +291,9 @@ impl Wanted {
             && self.provider.is_none_or(|provider| provider == edge.provider)
     }
 
-    fn rows(&self, snapshot: &Snapshot) -> Vec<Row> {
+    fn rows<'s>(&self, samples: impl Iterator<Item = &'s Sample>) -> Vec<Row> {
         let mut sums = BTreeMap::<RowKey, Counters>::new();
-        for Sample { edge, counters, .. } in known(snapshot).filter(|s| self.takes(&s.edge)) {
+        for Sample { edge, counters, .. } in samples.filter(|s| self.takes(&s.edge)) {
             let port = edge.service.map(|service| service.port);
             let key = RowKey {
                 endpoint: edge.endpoint,

@@ -367,6 +367,7 @@ impl Cluster {
             discovery: Discovery::new(places, Scheme::Http, Shard::WHOLE, system_resolver()),
             history: self.history.clone(),
             sinks: self.sinks.clone(),
+            names: svcflow_collector::Gatherer::new(&[]).0,
         };
         self.collector = Some(Collector::start(settings(), parts));
     }

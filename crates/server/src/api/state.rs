@@ -73,6 +73,16 @@ impl Shared {
         }
     }
 
+    /// The newest names.
+    pub(super) fn names(&self) -> Arc<Snapshot> {
+        self.names.snapshot()
+    }
+
+    /// Now, as names have it.
+    pub(super) fn timestamp(&self) -> Timestamp {
+        Timestamp(self.app.now())
+    }
+
     pub(super) fn now(&self) -> Millis {
         millis(self.app.now())
     }

@@ -5,12 +5,14 @@
 
 mod edges;
 mod index;
+mod latest;
 mod read;
 mod reports;
 mod scan;
 mod walk;
 
 pub(super) use index::{Index, Known};
+pub(super) use latest::latest;
 pub(super) use read::{Reading, columns, read};
 pub(super) use scan::ReadError;
 

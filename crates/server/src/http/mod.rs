@@ -21,7 +21,7 @@ use axum::http::header::ALLOW;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, options, post};
+use axum::routing::{MethodRouter, get, options, post};
 
 use crate::app::App;
 use context::Context;
@@ -43,7 +43,9 @@ pub(crate) fn router(app: Arc<App>, fallback: Option<Router>) -> Router {
         .route("/ping", get(ping::ping).head(ping::ping))
         .route("/status", get(ping::status).head(ping::status))
         .route("/write", post(write::write).merge(options(preflight)))
-        .route("/query", get(query::get).post(query::post).head(no_head).merge(options(preflight)))
+        .route("/query", queries())
+        // As contiv-ui asks it.
+        .route("/visualization/influx/query", queries())
         .route("/api/v2/write", post(write_v2::write).merge(options(preflight)))
         .route("/health", get(ping::health))
         .route("/metrics", get(metrics::metrics))
@@ -59,6 +61,10 @@ pub(crate) fn router(app: Arc<App>, fallback: Option<Router>) -> Router {
         None => influxdb,
         Some(others) => influxdb.fallback_service(others),
     }
+}
+
+fn queries() -> MethodRouter<Arc<App>> {
+    get(query::get).post(query::post).head(no_head).merge(options(preflight))
 }
 
 /// Keeps routes of others for users, where there are some, and from pages of other origins.

@@ -17,10 +17,10 @@ pub(crate) fn run(options: &AgentOptions) -> Result<(), CliError> {
     let sources = name_sources(&config)?;
     let source = source_of(&config)?;
     let settings = Options::new(config);
-    let names = settings.names.clone();
+    let (names, journal) = (settings.names.clone(), settings.journal.clone());
     let agent = start_with(source, settings)?;
     let serving = Serving::start(&agent, &listen, protection)?;
-    serving.watch(sources, names);
+    serving.watch(sources, names, journal);
     say_what_is_seen(&agent.shared().snapshot());
     output::say(&format!("listening on {}", serving.url()));
     serving.wait(options.duration)?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use svcflow_agent::SystemClock;
 use svcflow_collector::config::Config;
-use svcflow_collector::{Collector, start};
+use svcflow_collector::{Collector, Gatherer, start};
 use svcflow_server::{Agents, Collected, Server};
 use svcflow_store::Store;
 
@@ -21,9 +21,10 @@ impl Collecting {
         config: Option<&Config>,
         store: &Store,
         data: &Path,
+        names: Gatherer,
     ) -> Result<Self, CliError> {
         let Some(config) = config else { return Ok(Self::default()) };
-        let collector = start(config, Some(store), data, Arc::new(SystemClock))?;
+        let collector = start(config, Some(store), data, Arc::new(SystemClock), names)?;
         Ok(Self(Arc::new(Mutex::new(Some(collector)))))
     }
 

@@ -1,5 +1,6 @@
 //! `svcflow demo`: a small container network, an agent in its node, and a view of who talks to whom.
 
+mod docker;
 mod names;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,9 +18,11 @@ use svcflow_server::default_data;
 use svcflow_source::TrafficSource;
 use svcflow_topology::Names;
 
-use super::history::History;
+use docker::Containers;
+
+use super::history::{History, Named};
 use super::serving::{Listen, Serving};
-use crate::args::{AccessArgs, AgentArgs, DemoOptions, EdgesArgs, SortBy};
+use crate::args::{AccessArgs, AgentArgs, DemoOptions, EdgesArgs, LabHostOptions, Runtime, SortBy};
 use crate::exit::CliError;
 use crate::settings::ServerFile;
 use crate::{output, top};
@@ -36,13 +39,30 @@ pub(crate) fn run(options: &DemoOptions) -> Result<(), CliError> {
     svcflow_lab::enter()?;
     let topology = Topology::demo();
     let topology = if options.clients { topology.with_second_node() } else { topology };
-    let lab = Arc::new(Lab::build(topology)?);
-    if options.once { once(&lab, options) } else { live(&lab, options, data) }
+    let containers = match options.runtime {
+        Runtime::Namespaces => Containers::default(),
+        Runtime::Docker => Containers::start(&topology, &options.docker)?,
+    };
+    let lab = Arc::new(Lab::build_around(topology, &containers.namespaces())?);
+    if options.once { once(&lab, options) } else { live(&lab, options, &containers, data) }
 }
 
-fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliError> {
-    let names = Names::default();
-    let agents = agents(lab, options, INTERVAL, &names)?;
+/// A container of the demo: serves its ports until its standard input ends, as it does with the demo.
+pub(crate) fn host(options: &LabHostOptions) -> Result<(), CliError> {
+    svcflow_lab::serve_here(options.address, &options.ports)?;
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).map_err(CliError::Output)?;
+    Ok(())
+}
+
+fn live(
+    lab: &Arc<Lab>,
+    options: &DemoOptions,
+    containers: &Containers,
+    data: PathBuf,
+) -> Result<(), CliError> {
+    let sources = vec![names::source(lab.topology(), containers)];
+    let named = Named { names: Names::default(), sources };
+    let agents = agents(lab, options, INTERVAL, &named.names)?;
     let agent = agents.first().ok_or(CliError::EmptyLab)?;
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
     let listen = options.listen.map_or(Listen::From(usual), Listen::At);
@@ -57,7 +77,7 @@ fn live(lab: &Arc<Lab>, options: &DemoOptions, data: PathBuf) -> Result<(), CliE
         others.push(serving);
     }
     let asked = others.iter().map(Serving::url).collect();
-    let mut history = History::start(kept_in(data, asked), &listen, Some(agent.shared()), names)?;
+    let mut history = History::start(kept_in(data, asked), &listen, Some(agent.shared()), named)?;
     super::agent::say_what_is_seen(&agent.shared().snapshot());
     output::say(&format!(
         "the map: {}/ (also {0}/api/v1/edges?format=csv, {0}/services)",
@@ -92,7 +112,7 @@ fn kept_in(data: PathBuf, agents: Vec<String>) -> ServerFile {
             agents,
             ..Default::default()
         }),
-        agent: None,
+        ..ServerFile::default()
     }
 }
 
@@ -209,7 +229,6 @@ fn agents(
     interval: Duration,
     names: &Names,
 ) -> Result<Vec<AgentHandle>, CliError> {
-    names::publish(lab.topology(), names);
     (0..lab.nodes().len()).map(|index| agent(lab, index, options, interval, names)).collect()
 }
 

@@ -87,7 +87,9 @@ fn text(document: &EdgesDocument, json: bool, colour: bool) -> String {
     if json {
         return serde_json::to_string(document).unwrap_or_default() + "\n";
     }
-    let cells_of = |edge: &EdgeDocument| cells(&edge.row, edge.marks, edge.rate.as_ref());
+    let cells_of = |edge: &EdgeDocument| {
+        cells(document::ends(edge), &edge.row, edge.marks, edge.rate.as_ref())
+    };
     let rows = document.edges.iter().map(cells_of);
     rendered(rows.collect(), warning(document), colour)
 }
@@ -95,7 +97,13 @@ fn text(document: &EdgesDocument, json: bool, colour: bool) -> String {
 /// Rows without rates, as a table.
 pub(crate) fn plain(rows: &[EdgeRow], losses: &Losses, colour: bool) -> String {
     rendered(
-        rows.iter().map(|row| cells(row, Marks::default(), None)).collect(),
+        rows.iter()
+            .map(|row| {
+                let ends =
+                    [row.endpoint.to_string(), document::service(row), document::provider(row)];
+                cells(ends, row, Marks::default(), None)
+            })
+            .collect(),
         lost(losses),
         colour,
     )
@@ -115,15 +123,20 @@ fn rendered(rows: Vec<Vec<String>>, warning: Option<String>, colour: bool) -> St
 }
 
 /// `?` stands for what was not counted: unknown is not zero.
-fn cells(row: &EdgeRow, marks: Marks, rate: Option<&Rate>) -> Vec<String> {
+fn cells(
+    [endpoint, service, provider]: [String; 3],
+    row: &EdgeRow,
+    marks: Marks,
+    rate: Option<&Rate>,
+) -> Vec<String> {
     let counted = |text: String| if marks.uncounted { "?".to_owned() } else { text };
     let rate = |value: fn(&Rate) -> f64| {
         rate.map_or_else(|| "-".to_owned(), |rate| counted(units::rate(value(rate))))
     };
     vec![
-        row.endpoint.to_string(),
-        document::service(row),
-        document::provider(row),
+        endpoint,
+        service,
+        provider,
         row.protocol.to_string(),
         rate(|rate| rate.bytes_in),
         rate(|rate| rate.bytes_out),
@@ -150,6 +163,16 @@ mod tests {
         assert_eq!(lines[4].matches('?').count(), 3, "unknown is not zero: {table}");
         assert!(lines[5].starts_with("! lost: ended-unseen 3"), "{table}");
         assert!(lines[4].ends_with("?  uncounted"), "{table}");
+        let mut named = document.clone();
+        named.edges[0].names.service_name = Some("default:app-svc".to_owned());
+        let table = text(&named, false, false);
+        assert!(
+            table.lines().nth(1).unwrap().contains("default:app-svc (100.1.1.3:8080)  10.1.1.6:80")
+        );
+        let columns: Vec<_> =
+            table.lines().take(4).filter_map(|line| line.find("10.1.1.")).collect();
+        assert!(columns.windows(2).all(|pair| pair[0] == pair[1]), "{table}");
+        assert!(text(&named, true, false).contains("\"service_name\":\"default:app-svc\""));
         let numbers = lines[0].len() - "  NOTE".len();
         assert!(lines[1..4].iter().all(|line| line.len() == numbers), "{table}");
         document.edges.retain(|edge| !edge.marks.uncounted);

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use svcflow_agent::{Shared, metric_families, router};
+use svcflow_collector::Gatherer;
 use svcflow_query::Engine;
 use svcflow_server::{Api, Error, Server, bind, system_clock};
 use svcflow_store::{Options, PolicySpec, Rollup, Store};
 use svcflow_topology::Names;
+use svcflow_topology::sources::Source;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -17,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::collecting::Collecting;
 use super::elsewhere;
+use super::naming::Naming;
 use super::serving::{Listen, listener, server_runtime, signal};
 use crate::exit::CliError;
 use crate::output;
@@ -36,7 +39,15 @@ pub(crate) struct History {
     stop: oneshot::Sender<()>,
     served: JoinHandle<Result<(), Error>>,
     collecting: Collecting,
+    naming: Option<Naming>,
     runtime: Runtime,
+}
+
+/// Where names are published, and what else than the server's own file says them.
+#[derive(Default)]
+pub(crate) struct Named {
+    pub(crate) names: Names,
+    pub(crate) sources: Vec<Box<dyn Source>>,
 }
 
 impl History {
@@ -46,8 +57,10 @@ impl History {
         mut file: ServerFile,
         listen: &Listen,
         agent: Option<Arc<Shared>>,
-        names: Names,
+        naming: Named,
     ) -> Result<Self, CliError> {
+        let Named { names, mut sources } = naming;
+        sources.extend(file.names.sources()?);
         let runtime = server_runtime()?;
         let listener = runtime.block_on(bound(listen))?;
         let address = listener.local_addr().map_err(CliError::Start)?;
@@ -55,13 +68,22 @@ impl History {
             let itself = format!("http://{address}");
             file.collector.get_or_insert_default().agents.push(itself);
         }
-        let store = open(&file)?;
+        let named = !sources.is_empty();
+        let store = open(&file, named)?;
         let engine = Engine::new(store.clone(), file.server.limits.clone());
         let server = Server::new(&file.server, store.clone(), Box::new(engine), system_clock())?;
         let within = runtime.enter();
-        let collecting = Collecting::start(file.collector.as_ref(), &store, &file.server.data)?;
-        let server = with_agent(collecting.beside(server), agent);
         let collector = file.collector.clone().unwrap_or_default();
+        let (naming, gatherer) = if file.collector.is_some() || named {
+            let (naming, gatherer) =
+                Naming::start(&store, &collector.database, names.clone(), sources)?;
+            (Some(naming), gatherer)
+        } else {
+            (None, Gatherer::new(&[]).0)
+        };
+        let data = &file.server.data;
+        let collecting = Collecting::start(file.collector.as_ref(), &store, data, gatherer)?;
+        let server = with_agent(collecting.beside(server), agent);
         let server = server.with_api(Api {
             database: collector.database,
             interval: collector.interval,
@@ -76,7 +98,7 @@ impl History {
         let (stop, stopped) = oneshot::channel::<()>();
         let served = runtime.spawn(server.serve(listener, async { drop(stopped.await) }));
         drop(within);
-        Ok(Self { address, scheme, stop, served, collecting, runtime })
+        Ok(Self { address, scheme, stop, served, collecting, naming, runtime })
     }
 
     pub(crate) fn url(&self) -> String {
@@ -97,10 +119,14 @@ impl History {
 
     /// Finishes writes under way, and ends.
     pub(crate) fn finish(self) -> Result<(), CliError> {
-        let Self { stop, served, collecting, runtime, .. } = self;
-        let _ = stop.send(());
+        let Self { stop, served, collecting, naming, runtime, .. } = self;
         runtime.block_on(async {
             collecting.shutdown().await;
+            // Before the server flushes the store.
+            if let Some(naming) = naming {
+                naming.finish().await;
+            }
+            let _ = stop.send(());
             if served.is_finished() {
                 return Ok(());
             }
@@ -123,15 +149,15 @@ fn with_agent(server: Server, agent: Option<Arc<Shared>>) -> Server {
 }
 
 /// Opens the store, with the database that samples go to.
-fn open(file: &ServerFile) -> Result<Store, CliError> {
+fn open(file: &ServerFile, named: bool) -> Result<Store, CliError> {
     let folder: &Path = &file.server.data;
     let failed = |source| Error::Store { folder: folder.to_owned(), source };
     let store = Store::open(folder, Options::default()).map_err(failed)?;
     // Nothing is lost silently.
     store.stats().damage.iter().for_each(|damage| output::say(&format!("damaged: {damage}")));
-    if let Some(collector) = &file.collector
-        && collector.store.is_none()
-    {
+    // Names are kept here also where samples go elsewhere.
+    if named || file.collector.is_some() {
+        let collector = file.collector.clone().unwrap_or_default();
         create(&store, &collector.database).map_err(failed)?;
     }
     Ok(store)

@@ -8,6 +8,7 @@ mod elsewhere;
 pub(crate) mod endpoints;
 mod history;
 pub(crate) mod install;
+mod naming;
 pub(crate) mod query;
 pub(crate) mod server;
 mod serving;

@@ -6,9 +6,8 @@ use std::time::Duration;
 use svcflow_agent::{Options, Protection, name_sources, source_of, start_with};
 use svcflow_source::Preference;
 use svcflow_source::contiv::{self, NETPLUGIN};
-use svcflow_topology::Names;
 
-use super::history::History;
+use super::history::{History, Named};
 use super::serving::{Listen, Serving};
 use crate::args::{ServerOptions, StandaloneOptions};
 use crate::exit::CliError;
@@ -16,7 +15,7 @@ use crate::output;
 use crate::settings::ServerFile;
 
 pub(crate) fn run(options: &ServerOptions) -> Result<(), CliError> {
-    serve(configured(options)?, None, Names::default())
+    serve(configured(options)?, None, Named::default())
 }
 
 /// An agent, a collector that asks it, and a server, in one process.
@@ -40,10 +39,8 @@ pub(crate) fn standalone(options: &StandaloneOptions) -> Result<(), CliError> {
     let (sources, source) = (name_sources(&config)?, source_of(&config)?);
     let settings = Options::new(config);
     let names = settings.names.clone();
-    let known = names.clone();
     let agent = start_with(source, settings)?;
     let serving = Serving::start(&agent, &listen, protection)?;
-    serving.watch(sources, names);
     super::agent::say_what_is_seen(&agent.shared().snapshot());
     output::say(&format!("listening on {} (agent)", serving.url()));
     let collector = file.collector.get_or_insert_with(|| svcflow_collector::config::Config {
@@ -55,7 +52,7 @@ pub(crate) fn standalone(options: &StandaloneOptions) -> Result<(), CliError> {
         collector.agent_token_files.entry(serving.address.to_string()).or_insert(token);
     }
     collector.agents.push(serving.url());
-    let served = serve(file, options.duration, known);
+    let served = serve(file, options.duration, Named { names, sources });
     drop(serving);
     agent.shutdown();
     served
@@ -63,6 +60,7 @@ pub(crate) fn standalone(options: &StandaloneOptions) -> Result<(), CliError> {
 
 pub(crate) fn check(path: &Path) -> Result<(), CliError> {
     let file = ServerFile::load(Some(path))?;
+    file.names.sources()?;
     let collects = match &file.collector {
         None => "collecting from no agents".to_owned(),
         Some(collector) => format!("collecting every {:?}", collector.interval),
@@ -77,9 +75,9 @@ pub(crate) fn check(path: &Path) -> Result<(), CliError> {
 }
 
 /// Serves until an interrupt, a termination, or the end of `duration`.
-fn serve(file: ServerFile, duration: Option<Duration>, names: Names) -> Result<(), CliError> {
+fn serve(file: ServerFile, duration: Option<Duration>, named: Named) -> Result<(), CliError> {
     let (data, listen) = (file.server.data.clone(), file.server.listen);
-    let mut history = History::start(file, &Listen::At(listen), None, names)?;
+    let mut history = History::start(file, &Listen::At(listen), None, named)?;
     output::say(&format!("data in {}", data.display()));
     output::say(&format!("listening on {0} (InfluxDB 1.x; the map: {0}/)", history.url()));
     history.wait(duration)?;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use svcflow_agent::{AgentHandle, Protection, bind, router, serve};
-use svcflow_topology::Names;
 use svcflow_topology::sources::{Hub, Source, system_now};
+use svcflow_topology::{Journal, Names};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -55,11 +55,11 @@ impl Serving {
         Ok(Self { address, scheme, _stop: stop, runtime })
     }
 
-    /// Watches these sources of names for as long as it serves.
-    pub(crate) fn watch(&self, sources: Vec<Box<dyn Source>>, names: Names) {
+    /// Watches these sources of names for as long as it serves. What became of them is told to the server that asks.
+    pub(crate) fn watch(&self, sources: Vec<Box<dyn Source>>, names: Names, journal: Journal) {
         if !sources.is_empty() {
-            // The history stays in the agent's memory: it is the server that stores it.
-            self.runtime.spawn(Hub::new(sources, names, system_now()).run(drop));
+            let keep = move |records| journal.note(records);
+            self.runtime.spawn(Hub::new(sources, names, system_now()).run(keep));
         }
     }
 

@@ -145,9 +145,9 @@ fn busier(a: Option<f64>, b: Option<f64>) -> std::cmp::Ordering {
 
 impl Group {
     fn add(&mut self, edge: &EdgeDocument) {
-        self.row.endpoint = edge.row.endpoint.to_string();
-        self.row.service = document::service(&edge.row);
-        self.row.provider = document::provider(&edge.row);
+        let [endpoint, service_name, provider] = document::ends(edge);
+        self.row =
+            Row { endpoint, service: service_name, provider, ..std::mem::take(&mut self.row) };
         if let Some(rate) = edge.rate.filter(|_| !edge.marks.uncounted) {
             *self.row.rate_in.get_or_insert(0.0) += rate.bytes_in;
             *self.row.rate_out.get_or_insert(0.0) += rate.bytes_out;
@@ -192,13 +192,7 @@ pub(super) fn totals(document: &EdgesDocument) -> (f64, f64) {
 }
 
 fn matches(edge: &EdgeDocument, filter: &str) -> bool {
-    let text = format!(
-        "{} {} {} {}",
-        edge.row.endpoint,
-        document::service(&edge.row),
-        document::provider(&edge.row),
-        edge.row.protocol
-    );
+    let text = format!("{} {}", document::ends(edge).join(" "), edge.row.protocol);
     text.to_lowercase().contains(&filter.to_lowercase())
 }
 
@@ -241,8 +235,13 @@ mod tests {
         assert_eq!(state.rows()[1].rate_out, None, "unknown, not zero");
         state.filter = "direct".into();
         assert_eq!(state.rows().len(), 2);
+        let mut named = EdgesDocument { sequence: 4, ..document() };
+        named.edges[0].names.service_name = Some("default:app-svc".to_owned());
+        state.apply(named);
+        state.filter = "APP-svc".into();
+        assert_eq!(state.rows()[0].service, "default:app-svc (100.1.1.3:8080)");
         state.paused = true;
         state.apply(EdgesDocument { sequence: 9, ..document() });
-        assert_eq!(state.document.as_ref().unwrap().sequence, 3);
+        assert_eq!(state.document.as_ref().unwrap().sequence, 4);
     }
 }

@@ -1,8 +1,12 @@
-//! An agent in this process whose edges are given, on loopback.
+//! An agent in this process whose edges are given, and the built binary, on loopback.
+#![allow(dead_code, reason = "not every test uses all of it")]
 
-use std::sync::Arc;
+pub(crate) mod program;
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::Value;
 use svcflow_agent::{AgentHandle, Config, Options, Protection, bind, router, serve, start};
 use svcflow_model::{
     Baseline, Counters, Edge, EdgeReading, Observation, ObservationSink, Origin, Protocol, Service,
@@ -11,8 +15,11 @@ use svcflow_model::{
 use svcflow_source::{Description, SourceError, TrafficSource};
 use tokio::runtime::Runtime;
 
+/// What an agent counts: changed while it runs.
+pub(crate) type Edges = Arc<Mutex<Vec<(Edge, Counters)>>>;
+
 struct Given {
-    edges: Vec<(Edge, Counters)>,
+    edges: Edges,
     description: Description,
 }
 
@@ -30,7 +37,7 @@ impl TrafficSource for Given {
         let mut say = |it| sink.observe(Timestamp(1), &it);
         say(Observation::Origin { origin, baseline: Baseline::Zero });
         say(Observation::LookBegan);
-        for (edge, counters) in &self.edges {
+        for (edge, counters) in self.edges.lock().unwrap().iter() {
             say(Observation::Edge(EdgeReading { edge: *edge, place: 0, counters: *counters }));
         }
         say(Observation::LookEnded { complete: true });
@@ -46,11 +53,20 @@ pub(crate) struct Agent {
 }
 
 pub(crate) fn agent(node: &str, edges: Vec<(Edge, Counters)>) -> Agent {
+    let config = Config { node: node.to_owned(), ..Config::default() };
+    agent_with(Arc::new(Mutex::new(edges)), Options::new(config))
+}
+
+/// The same, with options of its own.
+pub(crate) fn agent_with(edges: Edges, options: Options) -> Agent {
     let description =
         Description { name: "replay", reason: "a test".to_owned(), blind_spots: Vec::new() };
-    let config = Config { node: node.to_owned(), ..Config::default() };
     let source = Box::new(Given { edges, description });
-    let handle = start(source, Options::new(config)).unwrap();
+    serving(start(source, options).unwrap())
+}
+
+/// Serves an agent.
+pub(crate) fn serving(handle: AgentHandle) -> Agent {
     let runtime = Runtime::new().unwrap();
     let listener = runtime.block_on(bind("127.0.0.1:0".parse().unwrap())).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -59,6 +75,13 @@ pub(crate) fn agent(node: &str, edges: Vec<(Edge, Counters)>) -> Agent {
         serve(listener, routes, &Protection::default(), std::future::pending()).await
     });
     Agent { url, _handle: handle, _runtime: runtime }
+}
+
+impl Agent {
+    pub(crate) fn get(&self, route: &str) -> Value {
+        let mut answer = ureq::get(format!("{}{route}", self.url)).call().unwrap();
+        serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+    }
 }
 
 /// `11.1.1.2`, `100.1.1.3:8080` or nothing, `10.1.1.5:80`.

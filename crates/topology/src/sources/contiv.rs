@@ -149,7 +149,7 @@ impl Netmaster {
 
 impl Source for Netmaster {
     fn name(&self) -> &str {
-        "contiv"
+        super::CONTIV
     }
 
     fn watch(mut self: Box<Self>, teller: Teller) -> Watching {

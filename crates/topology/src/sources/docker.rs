@@ -118,7 +118,7 @@ impl Engine {
 
 impl Source for Engine {
     fn name(&self) -> &str {
-        "docker"
+        super::DOCKER
     }
 
     fn watch(self: Box<Self>, teller: Teller) -> Watching {

@@ -91,7 +91,7 @@ impl File {
 
 impl Source for File {
     fn name(&self) -> &str {
-        "static"
+        super::STATIC
     }
 
     fn watch(self: Box<Self>, teller: Teller) -> Watching {

@@ -22,7 +22,14 @@ impl Hub {
     #[must_use]
     pub fn new(sources: Vec<Box<dyn Source>>, names: Names, now: Now) -> Self {
         let mut topology = Topology::new(Limits::default());
-        let add = |source: Box<dyn Source>| Some((topology.add_source(source.name())?, source));
+        let add = |source: Box<dyn Source>| {
+            let id = if source.is_quiet() {
+                topology.add_quiet_source(source.name())
+            } else {
+                topology.add_source(source.name())
+            };
+            Some((id?, source))
+        };
         let sources = sources.into_iter().map_while(add).collect();
         names.publish(topology.snapshot());
         Self { topology, sources, names, now }
@@ -30,13 +37,13 @@ impl Hub {
 
     /// Takes up the stored history; see [`Topology::restore`].
     pub fn restore(&mut self, records: impl IntoIterator<Item = Record>) -> usize {
-        let unknown = self.topology.restore(records);
+        let unknown = self.topology.restore(records, (self.now)());
         self.names.publish(self.topology.snapshot());
         unknown
     }
 
     /// Watches until it is dropped, and hands over what is to be stored.
-    pub async fn run(mut self, mut store: impl FnMut(Vec<Record>) + Send) {
+    pub async fn run(mut self, mut keep: impl FnMut(Vec<Record>) + Send) {
         let (updates, mut inbox) = mpsc::channel(UPDATES_MAX);
         let mut watching = JoinSet::new();
         for (id, source) in std::mem::take(&mut self.sources) {
@@ -45,16 +52,22 @@ impl Hub {
             let watch = source.watch(teller.clone());
             watching.spawn(alone(name, watch, teller));
         }
+        // What ended with its source, since the last run.
+        self.hand_over(&mut keep);
         let mut batch: Vec<(SourceId, Update)> = Vec::with_capacity(BATCH_MAX);
         while inbox.recv_many(&mut batch, BATCH_MAX).await > 0 {
             for (source, update) in batch.drain(..) {
                 self.topology.apply(source, update);
             }
             self.names.publish(self.topology.snapshot());
-            let records = self.topology.take_records();
-            if !records.is_empty() {
-                store(records);
-            }
+            self.hand_over(&mut keep);
+        }
+    }
+
+    fn hand_over(&mut self, keep: &mut impl FnMut(Vec<Record>)) {
+        let records = self.topology.take_records();
+        if !records.is_empty() {
+            keep(records);
         }
     }
 }

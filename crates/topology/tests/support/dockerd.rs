@@ -93,6 +93,15 @@ impl Dockerd {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// Runs a program in the engine's namespaces, as on its host.
+    pub(crate) fn on_its_host(&self, program: &str, args: &[&str]) -> std::process::Output {
+        let parent = self.child.id();
+        let children = format!("/proc/{parent}/task/{parent}/children");
+        let init = std::fs::read_to_string(children).unwrap().trim().to_owned();
+        let namespaces = ["-t", &init, "-n", "-m", "-p", "--", program];
+        Command::new("nsenter").args(namespaces).args(args).output().unwrap()
+    }
+
     fn import(&self) {
         let at = |name: &str| self.folder.path().join(name);
         std::fs::write(at("sleeper.c"), SLEEPER).unwrap();

@@ -1,21 +1,39 @@
 //! What the demo's addresses are called (contracts.md 7): its services, and its containers with their labels.
 
 use std::net::Ipv4Addr;
-use std::time::SystemTime;
 
+use super::docker::Containers;
 use svcflow_lab::{ServiceSpec, Topology as Lab, v6_of};
-use svcflow_topology::{
-    Facts, Labels, Limits, Names, Owner, OwnerKind, Port, Service, Topology, Update,
-};
+use svcflow_topology::sources::{Source, Teller, Watching};
+use svcflow_topology::{Facts, Labels, Owner, OwnerKind, Port, Service, Update};
 
-/// Publishes the names of a lab, which never change.
-pub(super) fn publish(lab: &Lab, names: &Names) {
-    let mut topology = Topology::new(Limits::default());
-    if let Some(source) = topology.add_source("demo") {
-        let at = SystemTime::now().into();
-        topology.apply(source, Update::Listed { at, facts: facts(lab) });
+/// The names of a lab, which never change.
+struct Demo(Facts);
+
+/// The names of a lab as a source.
+pub(super) fn source(lab: &Lab, containers: &Containers) -> Box<dyn Source> {
+    let mut facts = facts(lab);
+    for owner in &mut facts.owners {
+        let first = owner.addresses.first().map(|cidr| cidr.address);
+        if let Some(container) = first.and_then(|address| containers.at(address)) {
+            owner.identity.clone_from(&container.id);
+            owner.name.clone_from(&container.name);
+        }
     }
-    names.publish(topology.snapshot());
+    Box::new(Demo(facts))
+}
+
+impl Source for Demo {
+    fn name(&self) -> &str {
+        "demo"
+    }
+
+    fn watch(self: Box<Self>, teller: Teller) -> Watching {
+        Box::pin(async move {
+            teller.tell(Update::Listed { at: teller.now(), facts: self.0 }).await;
+            std::future::pending::<()>().await;
+        })
+    }
 }
 
 /// The names of a lab.
@@ -32,9 +50,14 @@ pub(super) fn facts(lab: &Lab) -> Facts {
     }
 }
 
-fn providers(service: &ServiceSpec) -> impl Iterator<Item = Owner> {
+/// A provider's labels.
+pub(super) fn labels(service: &ServiceSpec) -> Labels {
     let labels = service.selectors.iter().cloned();
-    let labels: Labels = labels.chain([("version".to_owned(), "1.0".to_owned())]).collect();
+    labels.chain([("version".to_owned(), "1.0".to_owned())]).collect()
+}
+
+fn providers(service: &ServiceSpec) -> impl Iterator<Item = Owner> {
+    let labels = labels(service);
     let (_, name) = service.name.split_once(':').unwrap_or(("", &service.name));
     (1..).zip(&service.providers).map(move |(n, address)| {
         owner(format!("{name}-{n}"), *address, labels.clone(), "node1".to_owned())
@@ -77,16 +100,17 @@ fn service(spec: &ServiceSpec) -> Service {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use svcflow_topology::document;
+    use svcflow_topology::{Limits, Topology, document};
 
     use super::*;
 
     #[test]
     fn the_demo_is_named_as_the_old_set_up_script_did() {
-        let names = Names::default();
-        publish(&Lab::demo(), &names);
-        let now = SystemTime::now().into();
-        let document = document::services(&names.snapshot(), now, &[]);
+        let mut topology = Topology::new(Limits::default());
+        let source = topology.add_source("demo").unwrap();
+        let at = svcflow_model::Timestamp(1);
+        topology.apply(source, Update::Listed { at, facts: facts(&Lab::demo()) });
+        let document = document::services(&topology.snapshot(), at, &[]);
         let document = serde_json::to_value(document).unwrap();
         let children = &document["children_struct"];
         assert_eq!(children["topLevel"], json!(["default:app-db", "default:app-svc"]));
