@@ -23,13 +23,14 @@ export class Demo {
     private readonly program: string,
     private readonly port: number,
     private readonly folder: string,
+    private readonly more: string[],
   ) {}
 
   /** SVCFLOW_BIN names the program. */
-  static async start(): Promise<Demo> {
+  static async start(more: string[] = []): Promise<Demo> {
     const program = process.env["SVCFLOW_BIN"];
     if (program === undefined) throw new Error("SVCFLOW_BIN must name an svcflow program, such as target/debug/svcflow");
-    const demo = new Demo(program, await freePort(), await mkdtemp(join(tmpdir(), "svcflow-demo-")));
+    const demo = new Demo(program, await freePort(), await mkdtemp(join(tmpdir(), "svcflow-demo-")), more);
     await demo.run();
     return demo;
   }
@@ -40,7 +41,7 @@ export class Demo {
 
   /** Starts it, anew at the same address and with the same data after `kill`, and waits until it has counted something. */
   async run(): Promise<void> {
-    const child = spawn(this.program, ["demo", "--json", "--listen", `127.0.0.1:${this.port}`, "--data", this.folder], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(this.program, ["demo", "--json", "--listen", `127.0.0.1:${this.port}`, "--data", this.folder, ...this.more], { stdio: ["ignore", "ignore", "pipe"] });
     this.process = child;
     child.stderr.on("data", (text: Buffer) => {
       this.said = (this.said + text.toString()).slice(-4_000);

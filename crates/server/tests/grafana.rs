@@ -87,9 +87,7 @@ fn filled_in(query: &str, chosen: &[(&str, &str)]) -> String {
     let mut text = query
         .replace("$timeFilter", &format!("time >= {from}ms and time <= {UNTIL}ms"))
         .replace("$__interval_ms", "10000")
-        .replace("$__interval", "10s")
-        .replace("${__from}", &from.to_string())
-        .replace("${__to}", &UNTIL.to_string());
+        .replace("$__interval", "10s");
     for name in ["node", "service", "endpoint", "provider"] {
         let value = chosen.iter().find(|(there, _)| *there == name);
         text = text.replace(&format!("${name}"), value.map_or(".*", |(_, value)| value));
@@ -219,7 +217,8 @@ fn the_query_to_copy_gives_the_rates_of_the_series() {
     {
         let asked = got[0]["values"].as_array().unwrap().iter().map(|row| row[place + 1].as_f64());
         let shown = shown[column].as_array().unwrap().iter().map(Value::as_f64);
-        assert_eq!(asked.collect::<Vec<_>>(), shown.collect::<Vec<_>>(), "{column}");
+        // The first only gives the values to start from.
+        assert_eq!(asked.skip(1).collect::<Vec<_>>(), shown.collect::<Vec<_>>(), "{column}");
     }
 }
 
