@@ -21,6 +21,23 @@ fn check(setting: &'static str, needed: u64, limit: Option<u64>) -> Result<(), Q
     }
 }
 
+/// Counts bytes as held, unless there is no room: who asks for too much must not take the room of others meanwhile.
+fn take(
+    setting: &'static str,
+    held: &AtomicU64,
+    bytes: u64,
+    limit: Option<u64>,
+) -> Result<(), QueryError> {
+    let more = |held: u64| {
+        let needed = held.saturating_add(bytes);
+        (needed <= limit.unwrap_or(u64::MAX)).then_some(needed)
+    };
+    match held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+        Ok(_) => Ok(()),
+        Err(held) => check(setting, held.saturating_add(bytes), limit),
+    }
+}
+
 impl<'a> Budget<'a> {
     /// `of_all` counts the bytes that all queries hold.
     pub(crate) const fn new(limits: &'a Limits, cancel: &'a Cancel, of_all: &'a AtomicU64) -> Self {
@@ -76,15 +93,17 @@ pub(crate) struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// So many more bytes.
+    /// So many more bytes; none where there is no room.
     pub(crate) fn add(&mut self, bytes: usize) -> Result<(), QueryError> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let more =
-            |held: &AtomicU64| held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        let (own, of_all) = (more(&self.budget.memory), more(self.budget.of_all));
-        self.bytes += bytes;
-        check("max-select-memory", own, self.budget.limits.memory)?;
-        check("max-queries-memory", of_all, self.budget.limits.memory_of_all)
+        let limits = self.budget.limits;
+        take("max-select-memory", &self.budget.memory, bytes, limits.memory)?;
+        let taken = take("max-queries-memory", self.budget.of_all, bytes, limits.memory_of_all);
+        match taken {
+            Ok(()) => self.bytes += bytes,
+            Err(_) => _ = self.budget.memory.fetch_sub(bytes, Ordering::Relaxed),
+        }
+        taken
     }
 }
 
@@ -111,6 +130,7 @@ mod tests {
             held.add(6).unwrap();
             let text = held.add(6).unwrap_err().to_string();
             assert_eq!(text, "max-select-memory limit exceeded: (12/10)");
+            held.add(4).unwrap();
         }
         budget.hold().add(10).unwrap();
         budget.rows(3).unwrap();
