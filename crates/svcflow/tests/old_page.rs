@@ -481,7 +481,8 @@ fn nothing_is_left_out_in_any_interface() {
             (tags, vec![it.bytes_in, it.bytes_out, it.packets_in, it.packets_out])
         })
         .collect();
-    (seen.sort(), expected.sort());
+    seen.sort();
+    expected.sort();
     assert_eq!(seen, expected);
 
     // The JSON API and the agents.

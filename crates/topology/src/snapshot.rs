@@ -52,9 +52,9 @@ pub struct Snapshot {
     pub(crate) owners: Index<Owner>,
     pub(crate) lengths: Lengths,
     pub(crate) services: Index<Service>,
-    pub(crate) sources: Vec<SourceStatus>,
+    pub(crate) all: Vec<SourceStatus>,
     /// Those that are shown.
-    pub(crate) shown: Vec<SourceStatus>,
+    pub(crate) sources: Vec<SourceStatus>,
     pub(crate) known_since: Option<Timestamp>,
 }
 
@@ -103,7 +103,7 @@ impl Snapshot {
     /// [quiet](crate::Topology::add_quiet_source) ones that have said nothing.
     #[must_use]
     pub fn sources(&self) -> &[SourceStatus] {
-        &self.shown
+        &self.sources
     }
 
     /// Before this instant some names were forgotten here, since more ended than are remembered; the
@@ -120,7 +120,7 @@ impl Snapshot {
         at: Timestamp,
     ) -> Option<Found<'s, T>> {
         let (source, tenure, until) = index.get(&key)?.at(at)?;
-        let source = self.sources.get(usize::from(source.0))?;
+        let source = self.all.get(usize::from(source.0))?;
         Some(Found { entity: &tenure.entity, source, from: tenure.from, until })
     }
 }
