@@ -45,8 +45,8 @@ pub struct Options {
     pub switches: Switches,
     /// Who owns which address, and what the services are called; nothing, unless somebody publishes there.
     pub names: Names,
-    /// What became of names, for the server that gathers them.
-    pub journal: Journal,
+    /// What became of names, for the server that gathers them; `None` where they are not this agent's own.
+    pub journal: Option<Journal>,
 }
 
 impl Options {
@@ -58,7 +58,7 @@ impl Options {
             clock: Arc::new(SystemClock),
             switches: Switches::default(),
             names: Names::default(),
-            journal: Journal::default(),
+            journal: None,
         }
     }
 }

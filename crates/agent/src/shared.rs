@@ -112,7 +112,7 @@ pub struct Shared {
     pub(crate) interval: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) names: Names,
-    pub(crate) journal: Journal,
+    pub(crate) journal: Option<Journal>,
     /// Tells this run's journal from another's.
     pub(crate) run: u64,
     pub(crate) published: RwLock<Published>,
@@ -235,11 +235,14 @@ impl Shared {
         document::services(&self.names.snapshot(), self.clock.now(), &seen)
     }
 
-    /// What became of names after a record of a run of this agent's; of another run everything.
+    /// What became of names after a record of a run of this agent's; of another run everything. Nothing where the
+    /// names are somebody else's, who tells of them.
     #[must_use]
     pub fn names(&self, run: Option<u64>, after: u64) -> NamesDocument {
         let after = if run == Some(self.run) { after } else { 0 };
-        let page = self.journal.after(after);
+        let page = self.journal.as_ref().map(|journal| journal.after(after)).unwrap_or_default();
+        let names = self.names.snapshot();
+        let sources = self.journal.as_ref().map(|_| names.sources().to_vec());
         NamesDocument {
             node: self.snapshot().node.clone(),
             run: self.run,
@@ -247,7 +250,7 @@ impl Shared {
             records: page.records,
             more: page.more,
             now: self.clock.now(),
-            sources: self.names.snapshot().sources().to_vec(),
+            sources: sources.unwrap_or_default(),
         }
     }
 

@@ -13,8 +13,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use support::{Bench, config, contiv_example, counters, edge, get, request, start};
-use svcflow_agent::EdgesDocument;
-use svcflow_model::{Connection, LossKind, Protocol, Relation};
+use svcflow_agent::{EdgesDocument, Options};
+use svcflow_model::{Connection, LossKind, Protocol, Relation, Timestamp};
+use svcflow_topology::{
+    Facts, Journal, Labels, Limits, NamesDocument, Owner, OwnerKind, Topology, Update,
+};
 
 fn contiv() -> Bench {
     start(contiv_example(), config())
@@ -283,4 +286,49 @@ fn check_labels(mut labels: &str) {
         let rest = &rest[end.expect("a label's value is closed") + 1..];
         labels = rest.strip_prefix(',').unwrap_or(rest);
     }
+}
+
+/// A server asks for what is new; names that are somebody else's are told by nobody twice.
+#[tokio::test]
+async fn names_are_told_after_a_record_of_a_run() {
+    let clock = std::sync::Arc::new(svcflow_agent::ManualClock::at(support::START));
+    let (mut topology, journal) = (Topology::new(Limits::default()), Journal::default());
+    let source = topology.add_source("docker").unwrap();
+    let options = Options { journal: Some(journal.clone()), ..support::options(config(), &clock) };
+    let names = options.names.clone();
+    let agent = svcflow_agent::start(contiv_example().source("nftables"), options).unwrap();
+    let _ = agent.look_now();
+    let bench = Bench { strings: contiv_example(), clock, agent };
+    let mut tell = |at: i64, name: &str| {
+        let owner = Owner {
+            identity: "c1".to_owned(),
+            name: name.to_owned(),
+            kind: OwnerKind::Container,
+            addresses: vec!["10.1.1.5".parse().unwrap()],
+            labels: Labels::default(),
+            node: None,
+            since: None,
+        };
+        let facts = Facts { owners: vec![owner], ..Facts::default() };
+        topology.apply(source, Update::Listed { at: Timestamp(at), facts });
+        names.publish(topology.snapshot());
+        journal.note(topology.take_records());
+    };
+    tell(support::START.0 - 2, "one");
+    let read = |text: &str| serde_json::from_str::<NamesDocument>(text).unwrap();
+    let first = read(&get(&bench, "/api/v1/names").await.body);
+    assert_eq!((first.records.len(), first.sequence, first.more), (1, 1, false));
+    assert_eq!((first.sources.len(), &*first.node), (1, "node-1"));
+    tell(support::START.0 - 1, "two");
+    let new = read(&get(&bench, &format!("/api/v1/names?run={}&after=1", first.run)).await.body);
+    assert_eq!(new.records.len(), 2, "one ended, two began");
+    let other = read(&get(&bench, "/api/v1/names?run=7&after=3").await.body);
+    assert_eq!((other.records.len(), other.run), (2, first.run), "another run's: everything");
+    assert_eq!(get(&bench, "/api/v1/names?after=x").await.status, 400);
+    let edges = get(&bench, "/api/v1/edges?provider=10.1.1.5").await.json();
+    assert_eq!(edges["edges"][0]["provider_name"], "two");
+    assert_eq!(edges["edges"][0].get("endpoint_name"), None, "nobody named it");
+
+    let others = read(&get(&contiv(), "/api/v1/names").await.body);
+    assert_eq!((others.records.len(), others.sources.len()), (0, 0));
 }

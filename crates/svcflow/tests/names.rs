@@ -48,8 +48,9 @@ impl Node {
     fn start(node: &str, source: &str) -> Self {
         let edges: Edges = Arc::default();
         let config = Config { node: node.to_owned(), interval: INTERVAL, ..Config::default() };
-        let options = Options::new(config);
-        let (names, journal) = (options.names.clone(), options.journal.clone());
+        let journal = Journal::default();
+        let options = Options { journal: Some(journal.clone()), ..Options::new(config) };
+        let names = options.names.clone();
         let agent = agent_with(Arc::clone(&edges), options);
         let mut topology = Topology::new(Limits::default());
         let source = topology.add_source(source).unwrap();

@@ -52,9 +52,9 @@ pub struct Snapshot {
     pub(crate) owners: Index<Owner>,
     pub(crate) lengths: Lengths,
     pub(crate) services: Index<Service>,
-    pub(crate) sources: Vec<SourceStatus>,
+    pub(crate) all: Vec<SourceStatus>,
     /// Those that are shown.
-    pub(crate) shown: Vec<SourceStatus>,
+    pub(crate) sources: Vec<SourceStatus>,
     pub(crate) known_since: Option<Timestamp>,
 }
 
@@ -104,7 +104,7 @@ impl Snapshot {
     #[must_use]
     #[expect(clippy::misnamed_getters, reason = "others are none of a reader's business")]
     pub fn sources(&self) -> &[SourceStatus] {
-        &self.shown
+        &self.sources
     }
 
     /// Before this instant some names were forgotten here, since more ended than are remembered; the
@@ -121,7 +121,7 @@ impl Snapshot {
         at: Timestamp,
     ) -> Option<Found<'s, T>> {
         let (source, tenure, until) = index.get(&key)?.at(at)?;
-        let source = self.sources.get(usize::from(source.0))?;
+        let source = self.all.get(usize::from(source.0))?;
         Some(Found { entity: &tenure.entity, source, from: tenure.from, until })
     }
 }

@@ -151,8 +151,8 @@ impl Topology {
             owners: self.owners.index().clone(),
             lengths: Lengths::new(lengths),
             services: self.services.index().clone(),
-            sources: self.sources.clone(),
-            shown: {
+            all: self.sources.clone(),
+            sources: {
                 let all = self.sources.iter().enumerate();
                 let shown = all.filter(|(place, status)| self.is_shown(*place, status));
                 shown.map(|(_, status)| status.clone()).collect()

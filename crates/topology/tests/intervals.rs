@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use support::{at, one_source, owner, owners, who};
 use svcflow_model::Timestamp;
-use svcflow_topology::{Limits, Owner, Snapshot, Topology, Update, history};
+use svcflow_topology::{Journal, Limits, Owner, Snapshot, Topology, Update, history};
 
 const ADDRESSES: [&str; 3] = ["10.1.1.1", "10.1.1.2", "10.1.1.3"];
 const TIMES: std::ops::Range<i64> = 0..40;
@@ -77,6 +77,31 @@ proptest! {
         let _ = restored.add_source("docker").unwrap();
         prop_assert_eq!(restored.restore(history::latest(records), at(100)), 0);
         prop_assert_eq!(all(&restored.snapshot()), all(&topology.snapshot()));
+    }
+
+    /// What an agent tells a server, in whichever parts it is asked for, and twice: the same intervals.
+    #[test]
+    fn a_journal_told_in_parts_says_the_same(
+        words in proptest::collection::vec(word(), 1..40),
+        asked in proptest::collection::vec(any::<bool>(), 40),
+        again in any::<bool>(),
+    ) {
+        let (mut there, source) = one_source();
+        let (mut here, told) = one_source();
+        let journal = Journal::default();
+        let mut last = 0;
+        for (n, word) in words.into_iter().enumerate() {
+            there.apply(source, word);
+            journal.note(there.take_records());
+            if asked[n] {
+                let page = journal.after(last);
+                last = page.sequence;
+                here.apply(told, Update::Told { at: at(50), records: page.records, faults: Vec::new() });
+            }
+        }
+        let rest = journal.after(if again { 0 } else { last }).records;
+        here.apply(told, Update::Told { at: at(50), records: rest, faults: Vec::new() });
+        prop_assert_eq!(all(&here.snapshot()), all(&there.snapshot()));
     }
 
     /// Lives that follow each other at one address, told in any order (of one life the beginning first).

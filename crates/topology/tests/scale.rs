@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use support::{at, one_source, owner, service};
-use svcflow_topology::{Facts, Names, Owner, Service, Update};
+use svcflow_topology::{Facts, Journal, Names, Owner, Service, Update};
 
 fn container(n: u32, generation: u32) -> Owner {
     let address = Ipv4Addr::from_bits(0x0a01_0000 + n).to_string();
@@ -48,7 +48,7 @@ fn resident() -> u64 {
 fn ten_thousand_containers() {
     let before = resident();
     let (mut topology, source) = one_source();
-    let names = Names::default();
+    let (names, journal) = (Names::default(), Journal::default());
     let facts = |changed: u32| Facts {
         owners: (0..10_000).map(|n| container(n, u32::from(n < changed))).collect(),
         services: (0..2_000).map(virtual_service).collect(),
@@ -61,7 +61,10 @@ fn ten_thousand_containers() {
         topology.apply(source, Update::Listed { at: at(round), facts });
         let records = topology.take_records();
         names.publish(topology.snapshot());
-        took.push(((computed() - began), records.len()));
+        let count = records.len();
+        // As an agent does, for the server that asks it.
+        journal.note(records);
+        took.push(((computed() - began), count));
     }
     let began = computed();
     topology.apply(source, Update::Owner { at: at(9), owner: container(77, 1) });

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use svcflow_agent::{Config, Options, Protection, name_sources, source_of, start_with};
 use svcflow_source::Preference;
+use svcflow_topology::Journal;
 
 use super::serving::{Listen, Serving};
 use crate::args::AgentOptions;
@@ -16,8 +17,9 @@ pub(crate) fn run(options: &AgentOptions) -> Result<(), CliError> {
     let protection = Protection::load(&config)?;
     let sources = name_sources(&config)?;
     let source = source_of(&config)?;
-    let settings = Options::new(config);
-    let (names, journal) = (settings.names.clone(), settings.journal.clone());
+    let journal = Journal::default();
+    let settings = Options { journal: Some(journal.clone()), ..Options::new(config) };
+    let names = settings.names.clone();
     let agent = start_with(source, settings)?;
     let serving = Serving::start(&agent, &listen, protection)?;
     serving.watch(sources, names, journal);

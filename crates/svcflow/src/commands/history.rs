@@ -120,13 +120,12 @@ impl History {
     /// Finishes writes under way, and ends.
     pub(crate) fn finish(self) -> Result<(), CliError> {
         let Self { stop, served, collecting, naming, runtime, .. } = self;
+        let _ = stop.send(());
         runtime.block_on(async {
             collecting.shutdown().await;
-            // Before the server flushes the store.
             if let Some(naming) = naming {
                 naming.finish().await;
             }
-            let _ = stop.send(());
             if served.is_finished() {
                 return Ok(());
             }
