@@ -102,7 +102,6 @@ impl Snapshot {
     /// How the sources are, in their order of precedence; not those that only have a history, nor
     /// [quiet](crate::Topology::add_quiet_source) ones that have said nothing.
     #[must_use]
-    #[expect(clippy::misnamed_getters, reason = "others are none of a reader's business")]
     pub fn sources(&self) -> &[SourceStatus] {
         &self.sources
     }
