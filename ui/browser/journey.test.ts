@@ -48,7 +48,8 @@ describe("journey", () => {
     await card(page, "app-db").locator(".toggle").click();
 
     // An edge: its panel, its series, which goes on by itself.
-    const edge = page.locator(".hit[data-edge*='app-db']").first();
+    const edge = page.locator(".hit[data-edge$='~service:default:app-db']").first();
+    await edge.waitFor({ state: "attached" });
     const id = await edge.getAttribute("data-edge");
     await edge.dispatchEvent("click");
     const panel = page.getByRole("complementary", { name: "Details" });
