@@ -11,6 +11,7 @@
     reason = "a bench may fail loudly"
 )]
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -88,7 +89,9 @@ fn fill(store: &Store, hours: i64) {
     let mut batch = store.batch("telegraf", None).unwrap();
     let series: Vec<SeriesId> = (0..EDGES)
         .map(|edge| {
-            let (from, to) = (edge * 7_919 % ENDPOINTS, edge * 104_729 % SERVICES);
+            // No two have the same ends.
+            let turn = edge / 10_000;
+            let (from, to) = (edge * 7_919 % ENDPOINTS, (edge * 104_729 + turn) % SERVICES);
             let tags = [
                 ("EndpointIP", endpoint(from)),
                 ("Node", format!("node-{}", from % NODES)),
@@ -102,6 +105,7 @@ fn fill(store: &Store, hours: i64) {
             batch.series("httpjson_svcstats", &tags).unwrap()
         })
         .collect();
+    assert_eq!(series.iter().collect::<HashSet<_>>().len(), series.len(), "each is another edge");
     let fields = ["BytesIn", "BytesOut", "PacketsIn", "PacketsOut"]
         .map(|name| batch.field(series[0], name, FieldType::Integer).unwrap());
     let nodes: Vec<SeriesId> = (0..NODES)
