@@ -19,11 +19,15 @@ fn the_demo_of_real_containers_is_exact_and_named_and_leaves_nothing() {
     let Some(engines) = engines() else { return };
     let engine = Dockerd::start(engines);
     let socket = engine.socket().display().to_string();
+    // The engine's driver here copies the image for each container: without what only debuggers read.
+    let binary = engine.folder().join("svcflow").display().to_string();
+    let stripped = Command::new("strip").args(["-o", &binary, BINARY]).status().unwrap();
+    assert!(stripped.success());
     let demo = ["demo", "--runtime", "docker", "--docker", &socket, "--json"];
     let links = || engine.on_its_host("ip", &["-br", "link"]).stdout;
     let (before, rules) = (links(), engine.on_its_host("nft", &["list", "ruleset"]).stdout);
 
-    let output = engine.on_its_host(BINARY, &[&demo[..], &["--once", "--clients"]].concat());
+    let output = engine.on_its_host(&binary, &[&demo[..], &["--once", "--clients"]].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("24 containers of the image svcflow-demo"), "{said}");
@@ -35,12 +39,12 @@ fn the_demo_of_real_containers_is_exact_and_named_and_leaves_nothing() {
 
     // Live, with names; killed, so that only the containers' own end can remove them.
     let data = engine.folder().join("data-of-demo").display().to_string();
-    let script = "timeout -s KILL 15 \"$@\" >/dev/null 2>\"$0.said\" & for i in $(seq 100); do sleep 0.1; \
+    let script = "timeout -s KILL 25 \"$@\" >/dev/null 2>\"$0.said\" & for i in $(seq 100); do sleep 0.1; \
                   curl -sf http://127.0.0.1:4000/api/v1/topology | grep -q svcflow-demo && break; done; sleep 3; \
                   curl -sf http://127.0.0.1:4000/services; echo; \
                   curl -sf 'http://127.0.0.1:4000/api/v1/edges?limit=0&from=-2000'; wait";
     let log = engine.folder().join("demo").display().to_string();
-    let args = [&["-c", script, &log, BINARY][..], &demo[..], &["--data", &data]].concat();
+    let args = [&["-c", script, &log, &binary][..], &demo[..], &["--data", &data]].concat();
     let output = engine.on_its_host("sh", &args);
     let said = std::fs::read_to_string(format!("{log}.said")).unwrap_or_default();
     let text = String::from_utf8(output.stdout).unwrap();
