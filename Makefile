@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(CACHE)/tools/bin:$(PATH):/usr/sbin:/sbin
 ARGS ?=
 
-.PHONY: help demo test lint bench fmt setup-demo setup-test
+.PHONY: help demo test page lint bench fmt setup-demo setup-test
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -19,6 +19,12 @@ test: setup-test lint ## Install what is missing, then run every check and every
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 	cargo build --workspace --examples --benches --locked
+	scripts/page check
+	cargo build --locked -p svcflow
+	SVCFLOW_BIN=$(CARGO_TARGET_DIR)/debug/svcflow scripts/page real
+
+page: ## The page's own checks: types, lint, tests, tests in Chromium, and that ui/dist is what ui/src gives
+	scripts/page check
 
 lint: setup-test ## Format, clippy with warnings denied, licences and sources of dependencies
 	cargo fmt --all --check

@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["browser/**/*.test.ts"],
+    exclude: ["browser/real.test.ts"],
     environment: "node",
     testTimeout: 120_000,
     hookTimeout: 60_000,

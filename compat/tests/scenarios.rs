@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use std::collections::BTreeSet;
-
 use svcflow_compat::{
-    Client, Failure, Program, Recorded, Reference, Report, Scenario, Server, Subject, folder, run,
+    Client, Program, Recorded, Reference, Report, Scenario, Server, Subject, folder, run,
 };
 
 /// How many of all steps may differ from InfluxDB, with a named reason. In per cent.
@@ -48,24 +46,11 @@ fn compare_all(subject: Subject<'_>, influxd: Option<&Server>) -> Report {
     total
 }
 
-/// What differs and is still to be mended: `pending.tsv`, a scenario's name and a step a line. It only gets
-/// shorter: what is on it and no longer differs fails too.
-fn pending() -> BTreeSet<(String, String)> {
-    let text = std::fs::read_to_string(folder("pending.tsv")).unwrap();
-    let line = |line: &str| line.split_once('\t').map(|(name, step)| (name.into(), step.into()));
-    text.lines().map(|it| line(it).unwrap()).collect()
-}
-
-fn must_be_equal(report: &Report, pending: &BTreeSet<(String, String)>) {
-    let key = |failure: &Failure| (failure.scenario.clone(), failure.step.replace('\n', " "));
-    let differing: BTreeSet<_> = report.failures.iter().map(key).collect();
-    for failure in report.failures.iter().filter(|failure| !pending.contains(&key(failure))) {
+fn must_be_equal(report: &Report) {
+    for failure in &report.failures {
         eprintln!("{failure}\n");
     }
-    eprintln!("{} of them are known and still to be mended (pending.tsv)", pending.len());
-    assert!(differing.is_subset(pending), "{}", report.summary());
-    let mended: Vec<_> = pending.difference(&differing).collect();
-    assert!(mended.is_empty(), "no longer differs, take it off pending.tsv: {mended:?}");
+    assert!(report.failures.is_empty(), "{}", report.summary());
     assert!(report.exceptions.len() * 100 < report.steps * EXCEPTIONS, "{}", report.summary());
     assert!(report.queries >= 300, "{}", report.summary());
 }
@@ -79,7 +64,7 @@ fn svcflow_answers_as_influxdb_does() {
         );
     }
     let svcflow = Program::svcflow().unwrap().start().unwrap();
-    must_be_equal(&compare_all(Subject::Svcflow(svcflow.base()), influxd.as_ref()), &pending());
+    must_be_equal(&compare_all(Subject::Svcflow(svcflow.base()), influxd.as_ref()));
 }
 
 /// Whoever changes a scenario records it again, and no scenario hangs on chance.
@@ -89,5 +74,5 @@ fn recorded_answers_are_those_of_influxdb() {
         eprintln!("skipped: no influxd to check the recorded answers with: run scripts/servers");
         return;
     };
-    must_be_equal(&compare_all(Subject::Influxd(influxd.base()), None), &BTreeSet::new());
+    must_be_equal(&compare_all(Subject::Influxd(influxd.base()), None));
 }

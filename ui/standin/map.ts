@@ -204,6 +204,7 @@ class Builder {
     return {
       id: `${card}!${address}`,
       address,
+      addresses: [address],
       name: owner?.name ?? "",
       labels: owner?.labels ?? {},
       node: owner?.node ?? null,

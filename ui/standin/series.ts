@@ -77,7 +77,7 @@ function over(rows: Rates[], one: (values: number[]) => number): Rates {
 function influxql(edges: RawEdge[], { from, until }: { from: number; until: number }, step: number): string {
   const each = edges.map((edge) => `("EndpointIP"='${edge.endpoint}' AND "ServiceIP"='${edge.service?.address ?? ""}' AND "ProviderIP"='${edge.provider}')`);
   const rates = ["BytesIn", "BytesOut", "PacketsIn", "PacketsOut"].map((field) => `sum("${field}") AS "${field}"`).join(", ");
-  const inner = ["BytesIn", "BytesOut", "PacketsIn", "PacketsOut"].map((field) => `non_negative_derivative(last("${field}"), 1s) AS "${field}"`).join(", ");
+  const inner = ["BytesIn", "BytesOut", "PacketsIn", "PacketsOut"].map((field) => `non_negative_difference(last("${field}")) AS "${field}"`).join(", ");
   const time = `time >= ${from}ms AND time < ${until}ms`;
   return `SELECT ${rates} FROM (SELECT ${inner} FROM "httpjson_svcstats" WHERE ${time} AND (${each.join(" OR ")}) GROUP BY time(${step}ms), *) WHERE ${time} GROUP BY time(${step}ms)`;
 }

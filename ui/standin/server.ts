@@ -1,4 +1,4 @@
-// A server that answers as openapi.yaml says, from made-up data; it serves the built page as the real one does.
+// A server that answers as openapi.json says, from made-up data; it serves the built page as the real one does.
 import { createReadStream, existsSync, statSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, normalize } from "node:path";

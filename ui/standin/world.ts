@@ -83,7 +83,7 @@ export function random(...seeds: (string | number)[]): number {
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
 
-/** As openapi.yaml says: every byte but these is percent-encoded. */
+/** As openapi.json says: every byte but these is percent-encoded. */
 export function encodeId(text: string): string {
   return encodeURIComponent(text).replace(/[!~*'()]|%3A|%2F|%5B|%5D/gi, (found) =>
     found.length === 1 ? `%${found.charCodeAt(0).toString(16).toUpperCase()}` : decodeURIComponent(found),

@@ -38,6 +38,9 @@ pub struct SourceDocument {
     pub reason: String,
     /// What it can't see here, and what is off, each with its remedy.
     pub blind_spots: Vec<String>,
+    /// The agent's version; empty of one that doesn't say.
+    #[serde(default)]
+    pub version: String,
 }
 
 /// One edge: an [`EdgeRow`] and what the node knows besides.

@@ -40,9 +40,6 @@ pub enum Error {
     /// Tokens, certificates or keys can't be used.
     #[error("can't protect HTTP as configured")]
     Protection(#[source] svcflow_transport::Error),
-    /// Serving HTTP failed.
-    #[error("serving HTTP failed: restart the agent; no counter is lost, the kernel keeps them")]
-    Serve(#[source] std::io::Error),
     /// The thread that looks can't be made.
     #[error("can't start the look thread: raise the limit of threads (`ulimit -u`)")]
     Thread(#[source] std::io::Error),

@@ -62,7 +62,7 @@ pub struct Protection {
 }
 
 impl Protection {
-    /// Reads what a configuration names. Tokens and certificates are read once, at the start.
+    /// Reads what a configuration names. They are read again when they change.
     ///
     /// # Errors
     /// Where a file can't be read or used.
@@ -85,27 +85,22 @@ impl Protection {
 }
 
 /// Serves until `shutdown` is there; requests under way are answered first.
-///
-/// # Errors
-/// Where the listener fails for good.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     protection: &Protection,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Error> {
+    shutdown: impl Future<Output = ()> + Send,
+) {
     let router = match &protection.tokens {
         None => router,
         Some(tokens) => router.layer(from_fn_with_state(Arc::clone(tokens), require_token)),
     };
-    let served = match &protection.tls {
-        None => axum::serve(listener, router).with_graceful_shutdown(shutdown).await,
+    match &protection.tls {
+        None => svcflow_transport::serve(listener, router, shutdown).await,
         Some(tls) => {
-            let listener = TlsListener::new(listener, tls);
-            axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+            svcflow_transport::serve(TlsListener::new(listener, tls), router, shutdown).await;
         }
-    };
-    served.map_err(Error::Serve)
+    }
 }
 
 #[derive(Deserialize)]

@@ -15,7 +15,7 @@
 //! let protection = Protection::load(&config)?;
 //! let listener = bind(config.listen).await?;
 //! let agent = start_with(kernel_source(config.source), Options::new(config))?;
-//! serve(listener, router(agent.shared()), &protection, std::future::pending()).await?;
+//! serve(listener, router(agent.shared()), &protection, std::future::pending()).await;
 //! agent.shutdown();
 //! # Ok(())
 //! # }

@@ -428,6 +428,7 @@ impl Node {
             name: description.name.to_owned(),
             reason: description.reason.clone(),
             blind_spots,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
 

@@ -75,8 +75,9 @@ fn measure(agents: usize, edges: usize, intervals: usize) -> ExitCode {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (cpu, wall, document) = runtime.block_on(async {
         let clock = Arc::new(SystemClock);
+        let (names, _) = svcflow_collector::Gatherer::new(&[]);
         let collector =
-            svcflow_collector::start(&config, Some(&store), folder.path(), clock).unwrap();
+            svcflow_collector::start(&config, Some(&store), folder.path(), clock, names).unwrap();
         to_quiet().await;
         to_quiet().await;
         let (cpu, began) = (cpu(), Instant::now());

@@ -150,7 +150,7 @@ impl World {
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            serve(listener, routes, &protection, stopped).await.unwrap();
+            serve(listener, routes, &protection, stopped).await;
         });
         (address, Serving { stop, task })
     }

@@ -1,4 +1,5 @@
-//! The JSON documents of the API, as `ui/openapi.yaml` says: what each field means stands there in full.
+//! The JSON documents of the API. What stands here about a field is what `ui/openapi.json`, made from these
+//! types, says of it to those who read the API.
 
 mod edges;
 mod graph;
@@ -45,7 +46,7 @@ pub struct Fault {
     pub position: Option<u64>,
 }
 
-/// Per second.
+/// Per second. Null as a whole where nothing is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Rates {
     /// Bytes towards the endpoint.
@@ -107,7 +108,10 @@ pub struct Traffic {
     pub totals: Totals,
 }
 
-/// Whether numbers are known; the gravest is the greatest.
+/// Whether numbers are known. `ok`; `stale`: its node did not report for three intervals before `at`; `unknown`:
+/// there is traffic but its counters are not known. Of several edges the state is the gravest (stale, unknown, ok),
+/// the rates are the sum of those known, null where none is: so `stale` with rates means that a part is missing.
+/// `state_since` is when it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -120,7 +124,10 @@ pub enum State {
     Stale,
 }
 
-/// What is known to be wrong with numbers, in the order of the names.
+/// What is known to be wrong with numbers; none: exact. `uncounted`: some connections carry no counters.
+/// `undercounted`: some packets bypassed the counters. `direction-unknown`: who opened some connections is not
+/// known, ends may be swapped. `remainder`: edges past an agent's cap, folded together. `unsplit`: a service's
+/// outgoing total that its source cannot split by provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]

@@ -1,5 +1,6 @@
 //! What is a card, and where an edge begins and ends.
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -95,9 +96,9 @@ impl Subject<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ends {
     pub(crate) from: CardId,
-    pub(crate) from_member: Option<AddressId>,
+    pub(crate) from_member: Option<IpAddr>,
     pub(crate) to: CardId,
-    pub(crate) to_member: Option<AddressId>,
+    pub(crate) to_member: Option<IpAddr>,
 }
 
 /// The cards of a request, and which address is on which. Depends on the whole window, not on the filter,
@@ -140,12 +141,13 @@ impl<'s> Grouping<'s> {
             }
         }
         let homes = grouping.homes(readings, naming, provided);
-        let mut answers = PerId::filled(false, catalogue.addresses().len());
-        readings.edges.iter().for_each(|edge| answers.set(edge.key.provider, true));
+        let answering = readings.edges.iter().map(|edge| naming.party(edge.key.provider));
+        let answering: HashSet<IpAddr, foldhash::fast::RandomState> = answering.collect();
         for edge in &readings.edges {
             for id in [edge.key.endpoint, edge.key.provider] {
-                let home = homes.get(id).copied().flatten();
-                grouping.add_address(naming, id, home, answers.get(id) == Some(&true));
+                let party = naming.party(id);
+                let home = homes.get(&party).copied();
+                grouping.add_address(naming, id, home, answering.contains(&party));
             }
         }
         grouping
@@ -157,24 +159,21 @@ impl<'s> Grouping<'s> {
         readings: &Readings,
         naming: &Naming<'s>,
         provided: &ServicesDocument,
-    ) -> PerId<IpAddr, Option<CardId>> {
-        let catalogue = naming.catalogue;
-        let mut homes = PerId::filled(None, catalogue.addresses().len());
-        let mut settle = |address: AddressId, card: CardId| {
-            if let Some(home) = homes.get_mut(address)
-                && home.is_none_or(|other| self.id(card) < self.id(other))
-            {
-                *home = Some(card);
+    ) -> HashMap<IpAddr, CardId, foldhash::fast::RandomState> {
+        let mut homes = HashMap::default();
+        let mut settle = |party: IpAddr, card: CardId| {
+            let home = homes.entry(party).or_insert(card);
+            if self.id(card) < self.id(*home) {
+                *home = card;
             }
         };
         for edge in readings.edges.iter().filter(|edge| !is_folded(naming, edge)) {
             let card = edge.key.service.and_then(|service| *self.of_service.get(service)?);
-            card.into_iter().for_each(|card| settle(edge.key.provider, card));
+            card.into_iter().for_each(|card| settle(naming.party(edge.key.provider), card));
         }
         for (name, providers) in &provided.children {
             let Some(card) = self.cards.find(place::named_service(name).as_str()) else { continue };
-            let known = providers.iter().filter_map(|address| catalogue.addresses().find(address));
-            known.for_each(|address| settle(address, card));
+            providers.iter().for_each(|address| settle(*address, card));
         }
         homes
     }
@@ -265,11 +264,15 @@ impl<'s> Grouping<'s> {
         let unsplit = naming.catalogue.address(edge.key.provider) == NOWHERE;
         let service = edge.key.service.and_then(|service| *self.of_service.get(service)?);
         let to = service.filter(|_| unsplit || self.group == Group::Service);
+        let member = |id| match self.group {
+            Group::Endpoint => naming.catalogue.address(id),
+            _ => naming.party(id),
+        };
         Ends {
             from: card(edge.key.endpoint),
-            from_member: Some(edge.key.endpoint),
+            from_member: Some(member(edge.key.endpoint)),
             to: to.unwrap_or_else(|| if unsplit { self.folded } else { card(edge.key.provider) }),
-            to_member: (!unsplit).then_some(edge.key.provider),
+            to_member: (!unsplit).then(|| member(edge.key.provider)),
         }
     }
 

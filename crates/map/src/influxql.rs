@@ -11,8 +11,11 @@ const FIELDS: [&str; 4] = ["BytesIn", "BytesOut", "PacketsIn", "PacketsOut"];
 
 /// Rates of these edges together; `None` where there is none, or too many.
 ///
+/// What each edge added, summed up, and then by the second: a sum of counters jumps whenever an edge begins, and
+/// derivatives with `fill(previous)` come out wrong in InfluxDB 1.x as soon as one edge begins within the range.
 /// Points are written at the end of their interval, and InfluxQL's buckets hold their first instant: so
-/// the buckets begin a millisecond later. The step before the first gives the value to start from.
+/// the buckets begin a millisecond later. The answer begins a step before the range: that one only gives the values
+/// to start from (a condition on time binds the query within, too).
 pub(crate) fn rates<'k>(
     catalogue: &Catalogue,
     edges: impl ExactSizeIterator<Item = &'k EdgeKey>,
@@ -22,17 +25,17 @@ pub(crate) fn rates<'k>(
         return None;
     }
     let conditions: Vec<String> = edges.map(|edge| condition(catalogue, edge)).collect();
-    let each = |make: fn(&str) -> String| FIELDS.map(make).join(", ");
-    let outer = each(|field| format!("sum(\"{field}\") AS \"{field}\""));
-    let inner =
-        each(|field| format!("non_negative_derivative(last(\"{field}\"), 1s) AS \"{field}\""));
     let (step, span) = (steps.length, steps.span());
-    let (before, from, until) = (span.from.saturating_sub(step), span.from, span.until);
+    let (from, until) = (span.from.saturating_sub(step).saturating_add(1), span.until);
+    let time = format!("time >= {from}ms AND time <= {until}ms");
+    let each = |make: &dyn Fn(&str) -> String| FIELDS.map(make).join(", ");
+    let outer = each(&|field| format!("sum(\"{field}\") * 1000 / {step} AS \"{field}\""));
+    let inner = each(&|field| format!("non_negative_difference(last(\"{field}\")) AS \"{field}\""));
     Some(format!(
         "SELECT {outer} FROM (SELECT {inner} FROM \"httpjson_svcstats\" \
-         WHERE time > {before}ms AND time <= {until}ms AND ({}) \
-         GROUP BY time({step}ms, 1ms), * fill(previous)) \
-         WHERE time > {from}ms AND time <= {until}ms GROUP BY time({step}ms, 1ms)",
+         WHERE {time} AND ({}) \
+         GROUP BY time({step}ms, 1ms), * fill(none)) \
+         WHERE {time} GROUP BY time({step}ms, 1ms) fill(0)",
         conditions.join(" OR ")
     ))
 }

@@ -48,6 +48,6 @@ pub use notice::{NodeHistory, nodes, notices};
 pub use place::{NoPlace, Place, Stop, edge_id};
 pub use readings::Readings;
 pub use series::{Columns, NodeColumns, SeriesPlan, SeriesRequest, Steps, plan};
-pub use time::{Grid, Millis, Slot, Span};
+pub use time::{Grid, Millis, Slot, Span, in_words};
 pub use topology::topology;
 pub use window::{Asked, Clock, EmptyRange, Window};

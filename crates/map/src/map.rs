@@ -73,13 +73,13 @@ pub fn map(
     }
     let mut gathered = Gathered::new(readings, &naming, &grouping, &edges);
     if idle {
-        gathered.add_idle(&naming, &grouping, context.provided);
+        gathered.add_idle(&grouping, context.provided);
     }
     let cut = gathered.cut(&grouping, request.limit);
     let open = request.expand.iter().filter_map(|id| grouping.cards().find(id.as_str())).collect();
     let provided = idle.then_some(context.provided);
     let members = gathered.members(&naming, provided, &grouping, &open);
-    let links = links::links(&naming, &grouping, &gathered, &members);
+    let links = links::links(&grouping, &gathered, &members);
     let (shown, unlinked) = links.split_at(LINKS_MAX.min(links.len()));
 
     let (naming, grouping) = (&naming, &grouping);

@@ -84,6 +84,8 @@ pub(crate) struct Naming<'s> {
     pub(crate) catalogue: &'s Catalogue,
     owners: PerId<IpAddr, Option<Named<'s, Owner>>>,
     services: PerId<ServiceAddress, Option<Named<'s, Service>>>,
+    /// Where it isn't the address itself.
+    parties: PerId<IpAddr, Option<IpAddr>>,
     homes: &'s Homes,
 }
 
@@ -95,6 +97,7 @@ impl<'s> Naming<'s> {
             catalogue,
             owners: PerId::filled(None, catalogue.addresses().len()),
             services: PerId::filled(None, catalogue.services().len()),
+            parties: PerId::filled(None, catalogue.addresses().len()),
             homes,
         };
         let mut addresses = PerId::filled(None, catalogue.addresses().len());
@@ -109,8 +112,20 @@ impl<'s> Naming<'s> {
         }
         for (id, last) in addresses.iter().filter_map(|(id, last)| Some((id, (*last)?))) {
             let address = catalogue.address(id);
-            let find = |at| names.owner(address, timestamp(at));
-            naming.owners.set(id, find(at).or_else(|| find(last)).map(Named::from));
+            let find = |address, at| names.owner(address, timestamp(at)).map(Named::from);
+            let then = if find(address, at).is_some() { at } else { last };
+            let owner = find(address, then);
+            let party = owner.and_then(|owner| first_address(address, owner.entity));
+            // Another one may have got that address since, or have the last word on it.
+            naming.parties.set(
+                id,
+                party.filter(|first| {
+                    find(*first, then)
+                        .zip(owner)
+                        .is_some_and(|(a, b)| Arc::ptr_eq(a.entity, b.entity))
+                }),
+            );
+            naming.owners.set(id, owner);
         }
         for (id, last) in services.iter().filter_map(|(id, last)| Some((id, (*last)?))) {
             let ServiceAddress { address, port, protocol } = catalogue.service(id);
@@ -130,6 +145,13 @@ impl<'s> Naming<'s> {
         self.owner(id).map_or("", |owner| owner.entity.name.as_str())
     }
 
+    /// Whom an address stands for, as an address: its owner's first one. So a container with several addresses,
+    /// such as one of IPv4 and one of IPv6, is one member of its card.
+    pub(crate) fn party(&self, id: AddressId) -> IpAddr {
+        let first = self.parties.get(id).copied().flatten();
+        first.unwrap_or_else(|| self.catalogue.address(id))
+    }
+
     /// A service, where somebody named it.
     pub(crate) fn service(&self, id: ServiceId) -> Option<Named<'s, Service>> {
         *self.services.get(id)?
@@ -145,6 +167,12 @@ impl<'s> Naming<'s> {
     pub(crate) fn is_ours(&self, id: AddressId) -> bool {
         self.owner(id).is_some() || self.node(id).is_some()
     }
+}
+
+/// The address to name an owner by, where this one is as good: both are hosts, not networks.
+fn first_address(address: IpAddr, owner: &Owner) -> Option<IpAddr> {
+    let first = owner.addresses.first().filter(|first| **first == first.address.into())?;
+    owner.addresses.contains(&address.into()).then_some(first.address)
 }
 
 fn latest<T>(of: &mut PerId<T, Option<Millis>>, id: crate::intern::Id<T>, at: Millis) {

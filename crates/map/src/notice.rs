@@ -3,11 +3,10 @@
 use svcflow_topology::Snapshot;
 
 use crate::coverage::Coverage;
-use crate::csv::time;
 use crate::document::{Hello, Node, NodeState, Nodes, Notice, Severity};
 use crate::loss::{Losses, node_losses};
 use crate::naming::millis;
-use crate::time::{Millis, Span};
+use crate::time::{Millis, Span, in_words};
 use crate::window::Window;
 
 /// An agent's clock that is further off is worth a word.
@@ -92,9 +91,8 @@ fn silence(node: &str, agent: Option<&Node>, gap: Span, ongoing: bool) -> Notice
         format!("{node}: nothing from its agent, so what it counts is missing")
     } else {
         format!(
-            "{node}: no report from {} to {}; what it counted is in the totals, when is not known",
-            time(gap.from),
-            time(gap.until)
+            "{node}: no report for {}; what it counted is in the totals, but not when",
+            in_words(gap.length())
         )
     };
     let why = agent.and_then(|agent| agent.message.clone());

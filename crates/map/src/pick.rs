@@ -13,16 +13,17 @@ use crate::readings::Readings;
 #[derive(Clone, Copy)]
 struct Target {
     card: CardId,
-    member: Option<crate::catalogue::AddressId>,
+    member: Option<std::net::IpAddr>,
 }
 
 impl Target {
     fn of(stop: &Stop, naming: &Naming<'_>, grouping: &Grouping<'_>) -> Option<Self> {
         let card = grouping.cards().find(stop.card.as_str())?;
-        let member = match stop.member {
-            Some(address) => Some(naming.catalogue.addresses().find(&address)?),
-            None => None,
-        };
+        // Whichever of its addresses a link names.
+        let member = stop.member.map(|address| match naming.catalogue.addresses().find(&address) {
+            Some(id) if !stop.card.starts_with("endpoint:") => naming.party(id),
+            _ => address,
+        });
         Some(Self { card, member })
     }
 

@@ -101,6 +101,19 @@ impl Grid {
     }
 }
 
+/// How long, for a sentence: "12 minutes".
+#[must_use]
+pub fn in_words(millis: i64) -> String {
+    let seconds = millis.max(0) / 1_000;
+    let (count, unit) = match seconds {
+        0..=119 => (seconds, "second"),
+        120..=7_199 => (seconds / 60, "minute"),
+        7_200..=172_799 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

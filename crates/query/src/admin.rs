@@ -12,7 +12,7 @@ use svcflow_store::{
 use crate::QueryError;
 use crate::exec::store_error;
 use crate::plan::{MAX_TIME, MIN_TIME, Node, has_time, split};
-use crate::show::{Context, Scoped, matching};
+use crate::show::{Context, Scoped, is_named, matching};
 
 /// The name of a database's first policy, where none is given.
 const AUTOGEN: &str = "autogen";
@@ -115,14 +115,25 @@ fn check_policy(duration: Option<Duration>, shard: Duration) -> Result<(), Query
     }
 }
 
+/// Checks the name of a database or a policy: InfluxDB makes folders of them (`ValidName` in its `services/meta`).
+fn check_name(name: &str) -> Result<(), QueryError> {
+    let printed = |c: char| c == ' ' || !(c.is_control() || c.is_whitespace());
+    if matches!(name, "" | "." | "..") || name.contains(['/', '\\']) || !name.chars().all(printed) {
+        return invalid("invalid name");
+    }
+    Ok(())
+}
+
 fn create_database(context: &Context<'_>, create: &ql::CreateDatabase) -> Result<(), QueryError> {
     let store = context.store;
+    check_name(&create.name)?;
     let Some(policy) = &create.policy else {
         return store
             .create_database(&create.name, PolicySpec::new(AUTOGEN, None))
             .map_err(store_error);
     };
     let name = policy.name.as_deref().unwrap_or(AUTOGEN);
+    check_name(name)?;
     let duration = policy.duration.and_then(kept);
     let spec = PolicySpec {
         replicas: policy.replication.unwrap_or(1),
@@ -146,6 +157,7 @@ fn create_policy(
     context: &Context<'_>,
     create: &ql::CreateRetentionPolicy,
 ) -> Result<(), QueryError> {
+    check_name(&create.name)?;
     let duration = kept(create.duration);
     let spec = PolicySpec {
         replicas: create.replication,
@@ -182,6 +194,12 @@ fn alter_policy(context: &Context<'_>, alter: &ql::AlterRetentionPolicy) -> Resu
 fn scoped(context: &Context<'_>, from: &[ql::Measurement]) -> Result<Scoped, QueryError> {
     match Scoped::find(context, None, from) {
         Err(QueryError::DatabaseRequired) => Err(QueryError::DatabaseNotFound(String::new())),
+        Ok(mut scoped) => {
+            // `FROM ""` is no measurement here, instead of all.
+            let named = |name: &str| from.is_empty() || from.iter().any(|it| is_named(it, name));
+            scoped.measurements.retain(|measurement| named(measurement.name()));
+            Ok(scoped)
+        }
         other => other,
     }
 }
@@ -281,4 +299,19 @@ fn without_rows(
         }
     }
     Ok(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_can_be_folders() {
+        for name in ["a", "a b", "é", "...", ".a", " ", "a.b"] {
+            assert!(check_name(name).is_ok(), "{name:?}");
+        }
+        for name in ["", ".", "..", "a/b", "a\\b", "a\nb", "a\tb", "a\u{a0}b", "/"] {
+            assert_eq!(check_name(name).unwrap_err().to_string(), "invalid name", "{name:?}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Statements in, answers out.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use svcflow_influxql::Statement;
@@ -17,13 +19,14 @@ pub struct Engine {
     store: Store,
     limits: Limits,
     queries: Queries,
+    held: Arc<AtomicU64>,
 }
 
 impl Engine {
     /// An engine over this store.
     #[must_use]
     pub fn new(store: Store, limits: Limits) -> Self {
-        Self { store, limits, queries: Queries::default() }
+        Self { store, limits, queries: Queries::default(), held: Arc::default() }
     }
 
     /// Answers one statement: the rows go to the sink as they are found.
@@ -45,7 +48,7 @@ impl Engine {
         let _running = self.queries.add(text, session.database.clone(), cancel.clone());
         let deadline = self.limits.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let bounded = deadline.map(|deadline| cancel.until(deadline));
-        let budget = Budget::new(&self.limits, bounded.as_ref().unwrap_or(cancel));
+        let budget = Budget::new(&self.limits, bounded.as_ref().unwrap_or(cancel), &self.held);
         let context =
             Context { store: &self.store, session, budget: &budget, queries: &self.queries };
         match statement {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// What one query may take. `None` is no limit. The names in errors are those of InfluxDB's settings,
+/// What a query may take. `None` is no limit. The names in errors are those of InfluxDB's settings,
 /// where it has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -14,12 +14,14 @@ pub struct Limits {
     pub buckets: Option<u64>,
     /// `max-select-memory`: bytes that a `SELECT` may hold at once, the answer's unsent part included.
     pub memory: Option<u64>,
+    /// `max-queries-memory`: bytes that all queries together may hold at once; the one that wants more ends.
+    pub memory_of_all: Option<u64>,
     /// How many threads one query may use; at least one is used.
     pub threads: usize,
 }
 
 impl Default for Limits {
-    /// A timeout of five minutes, ten million buckets and 256 MiB, on as many threads as there are cores.
+    /// A timeout of five minutes, ten million buckets and 256 MiB, 1 GiB for all together, on as many threads as there are cores.
     fn default() -> Self {
         Self {
             timeout: Some(Duration::from_secs(300)),
@@ -27,6 +29,7 @@ impl Default for Limits {
             points: None,
             buckets: Some(10_000_000),
             memory: Some(256 << 20),
+            memory_of_all: Some(1 << 30),
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         }
     }

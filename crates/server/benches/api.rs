@@ -1,6 +1,8 @@
 //! How long the API takes for 2,000 services, 5,000 endpoints, 20,000 edges, over HTTP on loopback.
 //!
-//! `HOURS=24 cargo bench -p svcflow-server --bench api` (2 by default: a day takes minutes to write)
+//! `HOURS=24 cargo bench -p svcflow-server --bench api` (2 by default: a day takes minutes to write).
+//! With `SERVE=1` it stays up until its standard input ends, for a look with a browser:
+//! `SVCFLOW_BIG_URL=http://… npm run browser -- big` in `ui/`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -211,5 +213,9 @@ fn main() {
             best = best.min(began.elapsed().as_secs_f64() * 1e3);
         }
         println!("{what:<44} {best:>8.1} ms {:>8} kB", bytes / 1_000);
+    }
+    if std::env::var_os("SERVE").is_some() {
+        println!("serving http://{address}/");
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     }
 }

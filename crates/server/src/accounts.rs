@@ -23,7 +23,7 @@ pub(crate) fn execute(
         | Statement::GrantAdmin { .. }
         | Statement::Revoke(_)
         | Statement::RevokeAdmin { .. } => {
-            let message = "users are kept in the file that `users_file` names: change that and restart the server";
+            let message = "users are kept in the file that `users_file` names: change that, and it is read again";
             Some(Err(QueryError::NotImplemented(message.to_owned())))
         }
         _ => None,

@@ -94,7 +94,7 @@ struct Guard {
 async fn users_only(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let Some(users) = guard.app.users() else { return next.run(request).await };
     let url = Parameters::of_query(request.uri().query().unwrap_or_default());
-    let user = Credentials::of(&url, request.headers()).and_then(|shown| shown.user(users));
+    let user = Credentials::of(&url, request.headers()).and_then(|shown| shown.user(&users));
     match (user, &guard.database) {
         (Err(error), _) => Fault::unauthorized(&error).into_response(),
         (Ok(user), Some(database)) if !user.may_read(database) => {

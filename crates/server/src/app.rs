@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use svcflow_query::{Cancel, CancelReason};
 use svcflow_store::Store;
+use svcflow_transport::Watched;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::Users;
@@ -26,7 +27,7 @@ pub(crate) struct App {
     ingest: Ingest,
     engine: Box<dyn Engine>,
     elsewhere: OnceLock<Elsewhere>,
-    users: Option<Users>,
+    users: Option<Watched<Users>>,
     origins: Vec<String>,
     body_max: usize,
     memory: Arc<Semaphore>,
@@ -41,7 +42,7 @@ impl App {
     pub(crate) fn new(
         store: Store,
         engine: Box<dyn Engine>,
-        users: Option<Users>,
+        users: Option<Watched<Users>>,
         config: &Config,
         clock: Clock,
     ) -> Self {
@@ -79,8 +80,9 @@ impl App {
         let _ = self.elsewhere.set(elsewhere);
     }
 
-    pub(crate) fn users(&self) -> Option<&Users> {
-        self.users.as_ref()
+    /// As their file says now; `None`: everybody may do everything.
+    pub(crate) fn users(&self) -> Option<Arc<Users>> {
+        self.users.as_ref().map(Watched::get)
     }
 
     pub(crate) fn origins(&self) -> &[String] {

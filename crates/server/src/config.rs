@@ -64,7 +64,7 @@ impl Default for Config {
 
 const KEYS: &str = "listen, data, insecure, users_file, tls_certificate, tls_key, allow_origins, max_body_size, \
                     max_concurrent_queries, query_timeout, max_select_series, max_select_points, \
-                    max_select_buckets, max_select_memory";
+                    max_select_buckets, max_select_memory, max_queries_memory";
 
 impl Config {
     /// Reads a file.
@@ -158,6 +158,7 @@ impl Config {
             "max_select_points" => self.limits.points = number(value)?,
             "max_select_buckets" => self.limits.buckets = number(value)?,
             "max_select_memory" => self.limits.memory = Some(bytes(value)?),
+            "max_queries_memory" => self.limits.memory_of_all = Some(bytes(value)?),
             _ => return Err(format!("unknown key; the keys are {KEYS}")),
         }
         Ok(())

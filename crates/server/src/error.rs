@@ -49,9 +49,6 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// Serving HTTP failed.
-    #[error("serving HTTP failed: restart the server; what was acknowledged is on disk")]
-    Serve(#[source] std::io::Error),
     /// The store can't be opened or flushed; its own message names the remedy.
     #[error("the store in {} can't be used", folder.display())]
     Store {

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::serve::Listener;
 use svcflow_store::Store;
-use svcflow_transport::{ServerTls, TlsListener};
+use svcflow_transport::{ServerTls, TlsListener, Watched};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -66,7 +66,7 @@ impl Server {
         clock: Clock,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let users = config.users_file.as_deref().map(Users::read).transpose()?;
+        let users = config.users_file.clone().map(watched).transpose()?;
         let tls = |(certificate, key)| ServerTls::read(certificate, key, None).map_err(Error::Tls);
         let tls = config.tls().map(tls).transpose()?;
         let app = Arc::new(App::new(store, engine, users, config, clock));
@@ -127,7 +127,7 @@ impl Server {
     /// finished, and the store is flushed: a start after it has no log to read.
     ///
     /// # Errors
-    /// Where the listener fails for good, or the store can't be flushed.
+    /// Where the store can't be flushed.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -137,24 +137,27 @@ impl Server {
         if let Some(endpoints) = self.endpoints {
             router = router.layer(from_fn_with_state(endpoints, api::endpoints_layer));
         }
-        let served = match &self.tls {
+        match &self.tls {
             Some(tls) => serve(TlsListener::new(listener, tls), router, &self.app, shutdown).await,
             None => serve(listener, router, &self.app, shutdown).await,
-        };
+        }
         let (app, folder) = (self.app, self.data);
         let flushed = tokio::task::spawn_blocking(move || app.store().flush()).await;
-        served?;
         // A task that is gone was so with its runtime: what was acknowledged is in the log.
         flushed.unwrap_or(Ok(())).map_err(|source| Error::Store { folder, source })
     }
 }
 
-async fn serve<L: Listener<Addr: std::fmt::Debug>>(
+fn watched(users_file: PathBuf) -> Result<Watched<Users>, Error> {
+    Watched::new(vec![users_file.clone()], move || Users::read(&users_file))
+}
+
+async fn serve<L: Listener>(
     listener: L,
     router: Router,
     app: &Arc<App>,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Error> {
+) {
     let (stop, mut stopped) = watch::channel(false);
     let app = Arc::clone(app);
     let shutdown = async move {
@@ -167,12 +170,10 @@ async fn serve<L: Listener<Addr: std::fmt::Debug>>(
         let _ = stopped.wait_for(|stopped| *stopped).await;
         tokio::time::sleep(GRACE).await;
     };
-    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown);
     tokio::select! {
-        served = serving => served.map_err(Error::Serve),
+        () = svcflow_transport::serve(listener, router, shutdown) => {}
         () = over => {
             tracing::warn!("some requests took longer than {GRACE:?} to end and were broken off");
-            Ok(())
         }
     }
 }

@@ -364,3 +364,38 @@ fn the_second_interface_writes_buckets() {
     let answer = write("bucket=d", "bad");
     answer.is(400, "{\"code\":\"invalid\",\"message\":\"unable to parse 'bad': missing fields\"}");
 }
+
+/// A refusal that comes before the body must not cost a client its connection: the next request on it would find
+/// nobody there.
+#[test]
+fn a_connection_outlives_a_refusal_that_comes_before_the_body() {
+    use std::io::Read;
+
+    let bench = bench();
+    let mut stream = std::net::TcpStream::connect(bench.address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    let lines = "m v=1 1\n".repeat(10_000);
+    let (begin, rest) = lines.split_at(100);
+    let head = |length: usize| {
+        format!("POST /write?db=none HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n")
+    };
+    write!(stream, "{}{begin}", head(lines.len())).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    stream.write_all(rest.as_bytes()).unwrap();
+    let mut answered = |ending: &str| {
+        let (mut text, mut byte) = (String::new(), [0]);
+        while !text.ends_with(ending) && stream.read(&mut byte).unwrap() > 0 {
+            text.push(char::from(byte[0]));
+        }
+        stream.write_all(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        text
+    };
+    let refused = answered("}\n");
+    assert!(refused.starts_with("HTTP/1.1 404") && !refused.contains("close"), "{refused}");
+    let pinged = answered("\r\n\r\n");
+    assert!(pinged.starts_with("HTTP/1.1 204"), "{pinged}");
+
+    // Too much to wait for: the connection ends, and that is said.
+    let refused = bench.raw(format!("{}{begin}", head(10 << 20)).as_bytes());
+    assert_eq!((refused.status, refused.header("connection")), (404, "close"));
+}

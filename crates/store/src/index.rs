@@ -200,7 +200,7 @@ impl Index {
 
     /// The tags of this series, sorted by key.
     pub(crate) fn tags(&self, id: SeriesId) -> impl Iterator<Item = (&str, &str)> {
-        self.entry(id.get()).into_iter().flat_map(|entry| self.texts(entry))
+        texts_of(&self.symbols, self.entry(id.get()).map_or(&[], |entry| &entry.tags))
     }
 
     /// All measurements, sorted by name.

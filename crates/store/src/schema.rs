@@ -105,7 +105,9 @@ impl Schema {
             rollup: it.rollup.clone(),
             default: default(&it.spec.name),
         };
-        self.policies.values().map(policy).collect()
+        let mut policies: Vec<_> = self.policies.values().collect();
+        policies.sort_unstable_by_key(|policy| policy.id);
+        policies.into_iter().map(policy).collect()
     }
 }
 

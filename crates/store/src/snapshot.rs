@@ -33,7 +33,7 @@ impl Snapshot {
         Self { schema: database.schema(), tables: Arc::new(tables), damages }
     }
 
-    /// The policies, sorted by name.
+    /// The policies, in the order in which they were made.
     #[must_use]
     pub fn policies(&self) -> Vec<Policy> {
         self.schema.list()

@@ -86,10 +86,14 @@ impl Store {
         Ok(Self(Arc::new(Open { _workers: workers, shared })))
     }
 
-    /// The names of all databases, sorted.
+    /// The names of all databases, in the order in which they were made.
     #[must_use]
     pub fn databases(&self) -> Vec<Arc<str>> {
-        self.0.shared.databases.read().keys().map(Arc::clone).collect()
+        let databases = self.0.shared.databases.read();
+        let mut all: Vec<_> =
+            databases.iter().map(|(name, database)| (database.id, name)).collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, name)| Arc::clone(name)).collect()
     }
 
     /// Makes a database with this default policy. One that is there stays as it is.
@@ -133,7 +137,7 @@ impl Store {
         Ok(())
     }
 
-    /// A database's policies, sorted by name.
+    /// A database's policies, in the order in which they were made.
     ///
     /// # Errors
     ///

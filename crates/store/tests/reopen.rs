@@ -17,6 +17,8 @@ fn everything_is_there_after_a_start() {
         .unwrap();
     store.create_database("gone", PolicySpec::new("autogen", None)).unwrap();
     store.drop_database("gone").unwrap();
+    store.create_database("a", PolicySpec::new("autogen", None)).unwrap();
+    store.create_policy("db", PolicySpec::new("again", None), false).unwrap();
     let change = PolicyChange { replicas: Some(3), ..PolicyChange::default() };
     store.alter_policy("db", "autogen", &change).unwrap();
     let mut batch = store.batch("db", None).unwrap();
@@ -47,6 +49,9 @@ fn everything_is_there_after_a_start() {
         rows(&store.read("db").unwrap(), "m", TimeRange::ALL),
     );
     assert_eq!(before.2.len(), 8);
+    // In the order in which they were made.
+    assert!(before.0.iter().map(|name| &**name).eq(["db", "a"]));
+    assert!(before.1.iter().map(|policy| &*policy.spec.name).eq(["autogen", "year", "again"]));
     drop(store);
     let store = open(folder.path());
     let snapshot = store.read("db").unwrap();

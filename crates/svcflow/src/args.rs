@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use svcflow_source::Preference;
 use svcflow_topology::sources::docker::SOCKET;
+use svcflow_transport::Fingerprint;
 
 /// Who talks to whom, and how much: traffic telemetry for container networks.
 ///
@@ -365,6 +366,32 @@ pub(crate) struct AgentArgs {
         env = "SVCFLOW_AGENT"
     )]
     pub(crate) agent: String,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+}
+
+/// What an agent that protects itself wants to be shown, and whom to believe.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Protected agents")]
+pub(crate) struct AccessArgs {
+    /// Show the token on this file's first line
+    #[arg(long, value_name = "FILE", env = "SVCFLOW_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Believe certificates that this CA signed [default: the host's CAs]
+    #[arg(long, value_name = "FILE", env = "SVCFLOW_CA", conflicts_with = "fingerprint")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Believe the certificate with this SHA-256, whatever it says
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// Show this certificate, where the agent wants one
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The certificate's key
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+    /// Show the token over plain HTTP beyond loopback, too
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -399,6 +426,8 @@ pub(crate) struct EndpointsArgs {
     /// The agent or Netplugin to ask
     #[arg(value_name = "URL")]
     pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
     /// Print a JSON array
     #[arg(long, conflicts_with = "telegraf")]
     pub(crate) json: bool,

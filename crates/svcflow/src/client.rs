@@ -2,25 +2,32 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
+use http::{Request, StatusCode, Uri};
+use http_body_util::Full;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use svcflow_agent::EdgesDocument;
+use svcflow_transport::{ClientTls, Error, Limits, Token, Trust};
+use tokio::runtime::Runtime;
 
+use crate::args::AccessArgs;
 use crate::document::is_unknown;
 
 /// Long enough for a loaded host, short enough that a person isn't left guessing.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A document of 50,000 edges is about 20 MB; beyond this it isn't an agent that answers.
-const MOST_BYTES: u64 = 256 << 20;
+const MOST_BYTES: usize = 256 << 20;
 
 /// Why there is no document.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Not an address that can be asked.
-    #[error("`{url}` is no agent's address: expected http://HOST:PORT")]
+    #[error("`{url}` is no agent's address: expected http://HOST:PORT or https://HOST:PORT")]
     BadUrl {
         /// As given.
         url: String,
@@ -34,8 +41,28 @@ pub enum ClientError {
         url: String,
         /// The transport's word.
         #[source]
-        source: Box<ureq::Error>,
+        source: Error,
     },
+    /// Files that don't hold what they should.
+    #[error(transparent)]
+    Access(#[from] Error),
+    /// The token would be read on the way.
+    #[error(
+        "the token would go to {url} over plain HTTP: ask https://, or say --insecure where the network is trusted"
+    )]
+    InTheClear {
+        /// Who was to be asked.
+        url: String,
+    },
+    /// The agent wants a token, or another one.
+    #[error("{url} wants a token: name the file that holds it with --token-file")]
+    Unauthorized {
+        /// Who was asked.
+        url: String,
+    },
+    /// No threads, no sockets.
+    #[error("can't begin to ask")]
+    Start(#[source] std::io::Error),
     /// Somebody answers, but not an agent that can serve edges.
     #[error("{url} answered {status} for {path}: is it a svcflow agent of this version?")]
     Status {
@@ -67,23 +94,37 @@ const SVCSTATS: &str = "/svcstats";
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     url: String,
-    http: ureq::Agent,
+    http: svcflow_transport::Client,
+    token: Option<Token>,
+    // Clones ask from other threads; each drives it while it asks.
+    runtime: Arc<Runtime>,
 }
 
 impl Client {
-    /// Checks the address; asks nothing yet.
-    pub(crate) fn new(url: &str) -> Result<Self, ClientError> {
-        let bad = || ClientError::BadUrl { url: url.to_owned() };
+    /// Checks the address and reads what to show and whom to believe; asks nothing yet.
+    pub(crate) fn new(url: &str, access: &AccessArgs) -> Result<Self, ClientError> {
         let trimmed = url.trim_end_matches('/');
-        let host = trimmed.strip_prefix("http://").ok_or_else(bad)?;
-        if host.is_empty() || host.contains(char::is_whitespace) {
-            return Err(bad());
+        let bad = || ClientError::BadUrl { url: url.to_owned() };
+        let uri: Uri = trimmed.parse().map_err(|_| bad())?;
+        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return Err(bad()) };
+        let encrypted = match scheme {
+            "https" => true,
+            "http" => false,
+            _ => return Err(bad()),
+        };
+        let token = access.token_file.as_deref().map(Token::read).transpose()?;
+        if token.is_some() && !encrypted && !access.insecure && !is_loopback(host) {
+            return Err(ClientError::InTheClear { url: trimmed.to_owned() });
         }
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .http_status_as_error(false)
-            .build();
-        Ok(Self { url: trimmed.to_owned(), http: config.into() })
+        let identity = access.certificate.as_deref().zip(access.key.as_deref());
+        let tls = ClientTls::read(&trust(encrypted, access), identity, None)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Ok(Self {
+            url: trimmed.to_owned(),
+            http: svcflow_transport::Client::new(&tls, PATIENCE),
+            token,
+            runtime: Arc::new(runtime.map_err(ClientError::Start)?),
+        })
     }
 
     /// As given, without a slash at its end.
@@ -127,17 +168,38 @@ impl Client {
     }
 
     fn get<T: DeserializeOwned>(&self, path: &'static str) -> Result<T, ClientError> {
-        let away = |source| ClientError::Away { url: self.url.clone(), source: Box::new(source) };
-        let mut answer = self.http.get(format!("{}{path}", self.url)).call().map_err(away)?;
-        let status = answer.status().as_u16();
-        if status != 200 {
-            return Err(ClientError::Status { url: self.url.clone(), path, status });
+        let url = || self.url.clone();
+        let mut request = Request::get(format!("{}{path}", self.url));
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token.header());
         }
-        let text =
-            answer.body_mut().with_config().limit(MOST_BYTES).read_to_string().map_err(away)?;
-        serde_json::from_str(&text)
-            .map_err(|source| ClientError::Unreadable { url: self.url.clone(), source })
+        let request =
+            request.body(Full::default()).map_err(|_| ClientError::BadUrl { url: url() })?;
+        let limits = Limits { time: PATIENCE, bytes: MOST_BYTES };
+        let answer = self.runtime.block_on(self.http.fetch(request, limits));
+        let answer = answer.map_err(|source| ClientError::Away { url: url(), source })?;
+        match answer.status {
+            StatusCode::OK => serde_json::from_slice(&answer.body)
+                .map_err(|source| ClientError::Unreadable { url: url(), source }),
+            StatusCode::UNAUTHORIZED => Err(ClientError::Unauthorized { url: url() }),
+            status => Err(ClientError::Status { url: url(), path, status: status.as_u16() }),
+        }
     }
+}
+
+/// The host's CAs are only looked for where they are needed.
+fn trust(encrypted: bool, access: &AccessArgs) -> Trust {
+    match (&access.ca, access.fingerprint) {
+        (Some(ca), _) => Trust::Ca(ca.clone()),
+        (None, Some(fingerprint)) => Trust::Pinned(vec![fingerprint]),
+        (None, None) if encrypted => Trust::System,
+        (None, None) => Trust::Pinned(Vec::new()),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -146,6 +208,10 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    fn client(url: &str) -> Result<Client, ClientError> {
+        Client::new(url, &AccessArgs::default())
+    }
 
     fn stand_in(status: &str, body: &'static str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -166,18 +232,39 @@ mod tests {
     #[test]
     fn reads_a_document() {
         let url = stand_in("200 OK", crate::document::sample::TEXT);
-        assert_eq!(Client::new(&url).unwrap().edges().unwrap().edges.len(), 4);
+        assert_eq!(client(&url).unwrap().edges().unwrap().edges.len(), 4);
     }
 
     #[test]
     fn names_the_remedy() {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let error = Client::new(&format!("http://{closed}")).unwrap().edges().unwrap_err();
+        let error = client(&format!("http://{closed}")).unwrap().edges().unwrap_err();
         assert!(error.to_string().contains("start one with `svcflow agent`"), "{error}");
-        let error = Client::new(&stand_in("404 Not Found", "{}")).unwrap().edges().unwrap_err();
+        let error = client(&stand_in("404 Not Found", "{}")).unwrap().edges().unwrap_err();
         assert!(error.to_string().contains("answered 404"), "{error}");
-        let error = Client::new(&stand_in("200 OK", "hello")).unwrap().edges().unwrap_err();
+        let error = client(&stand_in("200 OK", "hello")).unwrap().edges().unwrap_err();
         assert!(matches!(error, ClientError::Unreadable { .. }), "{error}");
-        assert!(Client::new("127.0.0.1:4000").is_err());
+        let error = client(&stand_in("401 Unauthorized", "{}")).unwrap().edges().unwrap_err();
+        assert!(error.to_string().contains("--token-file"), "{error}");
+        for wrong in ["127.0.0.1:4000", "ftp://n1", "http://", "http://a b"] {
+            assert!(matches!(client(wrong), Err(ClientError::BadUrl { .. })), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_token_crosses_no_network_in_the_clear() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "0123456789abcdef").unwrap();
+        let token = AccessArgs { token_file: Some(file.path().to_owned()), ..<_>::default() };
+        for here in ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1", "https://n1:1"] {
+            let told =
+                AccessArgs { fingerprint: Some("ab".repeat(32).parse().unwrap()), ..token.clone() };
+            assert!(Client::new(here, &told).is_ok(), "{here}");
+        }
+        let away = Client::new("http://10.0.0.1:4000", &token).unwrap_err();
+        assert!(matches!(away, ClientError::InTheClear { .. }), "{away}");
+        assert!(
+            Client::new("http://10.0.0.1:4000", &AccessArgs { insecure: true, ..token }).is_ok()
+        );
     }
 }

@@ -196,9 +196,9 @@ impl CliError {
     fn exit(&self) -> Exit {
         match self {
             Self::Client(ClientError::Away { .. }) | Self::ServerAway { .. } => Exit::Away,
-            Self::Client(ClientError::BadUrl { .. }) | Self::NoTerminal | Self::NoSecret => {
-                Exit::Usage
-            }
+            Self::Client(ClientError::BadUrl { .. } | ClientError::InTheClear { .. })
+            | Self::NoTerminal
+            | Self::NoSecret => Exit::Usage,
             _ => Exit::Failure,
         }
     }

@@ -23,6 +23,7 @@ use args::{Command, ConfigAction, ConfigOf};
 /// Whatever stopped it; [`finish`] prints that as one line and chooses the exit code.
 pub fn run(args: &Args) -> Result<(), CliError> {
     log();
+    open_many_files();
     match &args.command {
         Command::Demo(options) => commands::demo::run(options),
         Command::Agent(options) => commands::agent::run(options),
@@ -44,6 +45,15 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         Command::Completions { shell } => commands::install::completions(*shell),
         Command::Man { dir } => commands::install::man(dir.as_deref()),
     }
+}
+
+/// A server keeps a connection to each agent and files of its store open. Shells and systemd give 1,024 and allow more,
+/// for the sake of programs that use select(2).
+fn open_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it may not be raised, what it forbids fails by itself and says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Warnings on standard error; `RUST_LOG` asks for more.

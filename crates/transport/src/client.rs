@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Request, StatusCode, Uri};
@@ -6,6 +7,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use parking_lot::Mutex;
+use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::{ClientTls, Error};
@@ -38,31 +41,39 @@ pub struct Answer {
 /// An HTTP/1.1 client that keeps connections. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    tls: ClientTls,
+    connect_max: Duration,
+    current: Arc<Mutex<Current>>,
+}
+
+type Http = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// The connections there are, and the configuration that they were made with.
+#[derive(Debug)]
+struct Current {
+    config: Arc<ClientConfig>,
+    http: Http,
 }
 
 impl Client {
     /// A client. `connect_max` bounds one attempt to connect.
     #[must_use]
     pub fn new(tls: &ClientTls, connect_max: Duration) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(connect_max));
-        let builder = HttpsConnectorBuilder::new().with_tls_config(tls.config()).https_or_http();
-        let builder = match tls.server_name() {
-            Some(name) => {
-                builder.with_server_name_resolver(FixedServerNameResolver::new(name.clone()))
-            }
-            None => builder,
-        };
-        let connector = builder.enable_http1().wrap_connector(tcp);
-        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .build(connector);
-        Self { http }
+        let config = tls.config();
+        let http = connections(tls, &config, connect_max);
+        let current = Arc::new(Mutex::new(Current { config, http }));
+        Self { tls: tls.clone(), connect_max, current }
+    }
+
+    /// New connections once certificates changed.
+    fn http(&self) -> Http {
+        let config = self.tls.config();
+        let mut current = self.current.lock();
+        if !Arc::ptr_eq(&current.config, &config) {
+            let http = connections(&self.tls, &config, self.connect_max);
+            *current = Current { config, http };
+        }
+        current.http.clone()
     }
 
     /// Sends a request and gives the answer's head; its body is the caller's to read and to bound.
@@ -74,7 +85,7 @@ impl Client {
         request: Request<Full<Bytes>>,
     ) -> Result<http::Response<Incoming>, Error> {
         let url = origin(request.uri());
-        self.http
+        self.http()
             .request(request)
             .await
             .map_err(|source| Error::Unreachable { url, source: source.into() })
@@ -100,6 +111,23 @@ impl Client {
             Err(_) => Err(Error::TimedOut { url, after: limits.time }),
         }
     }
+}
+
+fn connections(tls: &ClientTls, config: &ClientConfig, connect_max: Duration) -> Http {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(connect_max));
+    let builder = HttpsConnectorBuilder::new().with_tls_config(config.clone()).https_or_http();
+    let builder = match tls.server_name() {
+        Some(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(name.clone())),
+        None => builder,
+    };
+    hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_MAX)
+        .pool_max_idle_per_host(IDLE_PER_HOST)
+        .build(builder.enable_http1().wrap_connector(tcp))
 }
 
 /// Without user, path and query: those may hold secrets.

@@ -11,6 +11,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
+use crate::watched::Watched;
 use crate::{Error, pem};
 
 /// Whom a caller believes to be the other side.
@@ -76,13 +77,13 @@ impl fmt::Debug for Fingerprint {
 /// A caller's side of TLS.
 #[derive(Clone)]
 pub struct ClientTls {
-    config: ClientConfig,
+    config: Arc<Watched<ClientConfig>>,
     server_name: Option<ServerName<'static>>,
 }
 
 impl ClientTls {
     /// Reads what is needed to believe others, and, with `identity` (certificate and key), to be
-    /// believed. `server_name` is the name expected in certificates instead of the URL's host: where
+    /// believed; files are read again once they change. `server_name` is the name expected in certificates instead of the URL's host: where
     /// agents are found by address, their certificates may all carry one name.
     ///
     /// # Errors
@@ -92,35 +93,47 @@ impl ClientTls {
         identity: Option<(&Path, &Path)>,
         server_name: Option<&str>,
     ) -> Result<Self, Error> {
-        let provider = Arc::new(default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(Error::Tls)?;
-        let builder = match trust {
-            Trust::System => builder.with_root_certificates(system_roots()?),
-            Trust::Ca(path) => builder.with_root_certificates(roots(path)?),
-            Trust::Pinned(pins) => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Pins { pins: pins.clone(), provider })),
-        };
-        let config = match identity {
-            None => builder.with_no_client_auth(),
-            Some((chain, key)) => builder
-                .with_client_auth_cert(pem::certificates(chain)?, pem::key(key)?)
-                .map_err(Error::Tls)?,
-        };
+        let trust = trust.clone();
+        let identity = identity.map(|(chain, key)| (chain.to_owned(), key.to_owned()));
+        let mut files = Vec::new();
+        files.extend(if let Trust::Ca(path) = &trust { Some(path.clone()) } else { None });
+        files.extend(identity.iter().flat_map(|(chain, key)| [chain.clone(), key.clone()]));
+        let config = Watched::new(files, move || configuration(&trust, identity.as_ref()))?;
         let name = |name: &str| {
             ServerName::try_from(name.to_owned()).map_err(|_| Error::BadUrl(name.to_owned()))
         };
-        Ok(Self { config, server_name: server_name.map(name).transpose()? })
+        Ok(Self { config: Arc::new(config), server_name: server_name.map(name).transpose()? })
     }
 
-    pub(crate) fn config(&self) -> ClientConfig {
-        self.config.clone()
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        self.config.get()
     }
 
     pub(crate) fn server_name(&self) -> Option<&ServerName<'static>> {
         self.server_name.as_ref()
+    }
+}
+
+fn configuration(
+    trust: &Trust,
+    identity: Option<&(PathBuf, PathBuf)>,
+) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(Error::Tls)?;
+    let builder = match trust {
+        Trust::System => builder.with_root_certificates(system_roots()?),
+        Trust::Ca(path) => builder.with_root_certificates(roots(path)?),
+        Trust::Pinned(pins) => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Pins { pins: pins.clone(), provider })),
+    };
+    match identity {
+        None => Ok(builder.with_no_client_auth()),
+        Some((chain, key)) => builder
+            .with_client_auth_cert(pem::certificates(chain)?, pem::key(key)?)
+            .map_err(Error::Tls),
     }
 }
 

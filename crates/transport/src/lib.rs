@@ -4,6 +4,8 @@
 //! [`Tokens`]; a caller takes a [`ClientTls`] (a CA, or pinned fingerprints) and a [`Token`]. Nothing
 //! listens beyond loopback without both unless told `insecure`: see [`exposure`].
 //!
+//! Files are read again when they change; see each constructor.
+//!
 //! Cryptography is rustls with `ring`; nothing here invents any.
 
 mod client;
@@ -12,13 +14,17 @@ mod error;
 mod exposure;
 mod listener;
 mod pem;
+mod serve;
 mod server_tls;
 mod token;
+mod watched;
 
 pub use client::{Answer, Client, Limits};
 pub use client_tls::{ClientTls, Fingerprint, ParseFingerprintError, Trust};
 pub use error::Error;
 pub use exposure::{Exposure, exposure};
 pub use listener::TlsListener;
+pub use serve::serve;
 pub use server_tls::ServerTls;
 pub use token::{Token, Tokens, require_token};
+pub use watched::Watched;

@@ -19,11 +19,11 @@ const HANDSHAKES_MAX: usize = 512;
 
 type Shaken = Option<(TlsStream<TcpStream>, SocketAddr)>;
 
-/// A TCP listener whose connections are TLS, for `axum::serve`. Handshakes run beside each other: a
+/// A TCP listener whose connections are TLS, for [`crate::serve()`]. Handshakes run beside each other: a
 /// caller that hangs in one delays nobody.
 pub struct TlsListener {
     tcp: TcpListener,
-    acceptor: TlsAcceptor,
+    tls: ServerTls,
     handshakes: JoinSet<Shaken>,
 }
 
@@ -31,11 +31,11 @@ impl TlsListener {
     /// Speaks TLS on a bound listener.
     #[must_use]
     pub fn new(tcp: TcpListener, tls: &ServerTls) -> Self {
-        Self { tcp, acceptor: TlsAcceptor::from(tls.config()), handshakes: JoinSet::new() }
+        Self { tcp, tls: tls.clone(), handshakes: JoinSet::new() }
     }
 
     fn begin(&mut self, stream: TcpStream, from: SocketAddr) {
-        let handshake = self.acceptor.accept(stream);
+        let handshake = TlsAcceptor::from(self.tls.config()).accept(stream);
         self.handshakes.spawn(async move {
             match timeout(HANDSHAKE_MAX, handshake).await {
                 Ok(Ok(stream)) => Some((stream, from)),

@@ -13,44 +13,51 @@ use ring::digest::{SHA256, digest};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::Error;
+use crate::watched::Watched;
 
 /// Shorter ones can be guessed.
 const LENGTH_MIN: usize = 16;
 
 /// A secret that a caller shows. Debug does not print it.
 #[derive(Clone)]
-pub struct Token {
-    header: HeaderValue,
-}
+pub struct Token(Arc<Watched<HeaderValue>>);
 
 impl Token {
     /// A token of visible ASCII characters, 16 at least; `None` where it is none.
     #[must_use]
     pub fn new(secret: &str) -> Option<Self> {
-        let usable = secret.len() >= LENGTH_MIN && secret.bytes().all(|b| b.is_ascii_graphic());
-        if !usable {
-            return None;
-        }
-        let mut header = HeaderValue::try_from(format!("Bearer {secret}")).ok()?;
-        header.set_sensitive(true);
-        Some(Self { header })
+        Some(Self(Arc::new(Watched::fixed(header(secret)?))))
     }
 
-    /// The token on a file's first line.
+    /// The token on a file's first line; read again once the file changes.
     ///
     /// # Errors
     /// Where the file can't be read or holds no usable token.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = read(path)?;
-        let line = text.lines().next().unwrap_or_default().trim();
-        Self::new(line).ok_or_else(|| Error::TokenUnusable { path: path.to_owned() })
+        let file = path.to_owned();
+        let make = move || {
+            let text = read(&file)?;
+            let line = text.lines().next().unwrap_or_default().trim();
+            header(line).ok_or_else(|| Error::TokenUnusable { path: file.clone() })
+        };
+        Ok(Self(Arc::new(Watched::new(vec![path.to_owned()], make)?)))
     }
 
     /// The value of the `Authorization` header.
     #[must_use]
-    pub fn header(&self) -> &HeaderValue {
-        &self.header
+    pub fn header(&self) -> HeaderValue {
+        HeaderValue::clone(&self.0.get())
     }
+}
+
+fn header(secret: &str) -> Option<HeaderValue> {
+    let usable = secret.len() >= LENGTH_MIN && secret.bytes().all(|b| b.is_ascii_graphic());
+    if !usable {
+        return None;
+    }
+    let mut header = HeaderValue::try_from(format!("Bearer {secret}")).ok()?;
+    header.set_sensitive(true);
+    Some(header)
 }
 
 impl fmt::Debug for Token {
@@ -60,28 +67,24 @@ impl fmt::Debug for Token {
 }
 
 /// The tokens that a listener accepts: several, so that one can be replaced without a gap.
-#[derive(Clone, Default)]
-pub struct Tokens(Vec<[u8; 32]>);
+pub struct Tokens(Watched<Vec<[u8; 32]>>);
 
 impl Tokens {
     /// Accepts these.
     #[must_use]
     pub fn new<'t>(tokens: impl IntoIterator<Item = &'t Token>) -> Self {
-        Self(tokens.into_iter().map(|token| hash(token.header.as_bytes())).collect())
+        let digests = tokens.into_iter().map(|token| hash(token.header().as_bytes()));
+        Self(Watched::fixed(digests.collect()))
     }
 
-    /// Accepts each line of a file; empty lines and those that begin with `#` are skipped.
+    /// Accepts each line of a file; empty lines and those that begin with `#` are skipped. The file is read again
+    /// once it changes.
     ///
     /// # Errors
     /// Where the file can't be read, or holds a line that is no token, or none at all.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = read(path)?;
-        let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-        let tokens: Option<Vec<_>> = lines.map(Token::new).collect();
-        match tokens {
-            Some(tokens) if !tokens.is_empty() => Ok(Self::new(&tokens)),
-            _ => Err(Error::TokenUnusable { path: path.to_owned() }),
-        }
+        let file = path.to_owned();
+        Ok(Self(Watched::new(vec![path.to_owned()], move || digests(&file))?))
     }
 
     /// Whether a request's headers show one of them. Takes as long whichever it is, and whether or not.
@@ -89,14 +92,24 @@ impl Tokens {
     pub fn admit(&self, headers: &HeaderMap) -> bool {
         let Some(shown) = headers.get(AUTHORIZATION) else { return false };
         let shown = hash(shown.as_bytes());
-        let any = self.0.iter().fold(Choice::from(0), |any, known| any | known.ct_eq(&shown));
+        let any = self.0.get().iter().fold(Choice::from(0), |any, known| any | known.ct_eq(&shown));
         any.into()
+    }
+}
+
+fn digests(path: &Path) -> Result<Vec<[u8; 32]>, Error> {
+    let text = read(path)?;
+    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let digests: Option<Vec<_>> = lines.map(|line| Some(hash(header(line)?.as_bytes()))).collect();
+    match digests {
+        Some(digests) if !digests.is_empty() => Ok(digests),
+        _ => Err(Error::TokenUnusable { path: path.to_owned() }),
     }
 }
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tokens({})", self.0.len())
+        write!(f, "Tokens({})", self.0.get().len())
     }
 }
 
@@ -145,7 +158,7 @@ mod tests {
             assert!(!tokens.admit(&headers(wrong)), "{wrong}");
         }
         assert!(!tokens.admit(&HeaderMap::new()));
-        assert!(!Tokens::default().admit(&headers("Bearer ")));
+        assert!(!Tokens::new([]).admit(&headers("Bearer ")));
     }
 
     #[test]

@@ -103,6 +103,30 @@ async fn a_ca_or_a_fingerprint_is_believed_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_renewed_certificate_is_shown_and_believed_without_a_restart() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let (certificate, key, _) = old.sign("127.0.0.1");
+    let (renewed, renewed_key, _) = new.sign("127.0.0.1");
+    let at = serve(ServerTls::read(&certificate, &key, None).unwrap()).await;
+    let client = client(Trust::Ca(old.ca()), None, None);
+    assert_eq!(ask(&client, at, "/", SECRET).await.unwrap().body, "hello");
+    std::fs::copy(renewed, certificate).unwrap();
+    std::fs::copy(renewed_key, key).unwrap();
+    std::fs::copy(new.ca(), old.ca()).unwrap();
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(ask(&client, at, "/", SECRET).await.unwrap().body, "hello");
+    let stranger = Client::new(
+        &ClientTls::read(&Trust::Ca(new.ca()), None, None).unwrap(),
+        Duration::from_secs(5),
+    );
+    assert_eq!(
+        ask(&stranger, at, "/", SECRET).await.unwrap().body,
+        "hello",
+        "the new one is shown"
+    );
+}
+
+#[tokio::test]
 async fn one_name_in_all_certificates_serves_agents_found_by_address() {
     let authority = Authority::new();
     let (certificate, key, _) = authority.sign("agent.svcflow");

@@ -4,55 +4,6 @@
  */
 
 export interface paths {
-    "/api/v1/map": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The map, grouped into cards and cut to what can be drawn
-         * @description Every selected edge goes into exactly one map edge, so the map edges' totals and `rest.unlinked` add up to `all`. Cards past
-         *     `limit` (by bytes within the range, both directions, as seen from either end) are folded into one card `rest`; map edges past
-         *     1,000 are counted in `rest.unlinked`. Nodes and members come in a fixed order (by kind, name, address), never by rate.
-         *
-         *     An address that provides a service (within the range) is a member of that service's card, also where it asks: so tiers appear. With
-         *     several services it is a member of each; what it asks, and what it answers past them, is at the one with the smallest id. Other
-         *     addresses that answer (direct edges) are in `providers` where they are owned or live on a node, else in `outside-providers`;
-         *     addresses that only ask are in `clients` where they are owned or live on a node, else in `outside`. `folded` is what agents
-         *     had to fold together past their cap. So the map reads from left to right, also where nothing is translated.
-         */
-        get: operations["map"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/series": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One thing's history
-         * @description Four aligned columns over one column of times. The step is the smallest of 1, 2, 5, 10, 15, 20, 30 s, 1, 2, 5, 10, 15, 30 min, 1, 2, 3, 6, 12 h, 1, 7 d
-         *     that is a multiple of the interval and gives at most `points` values.
-         */
-        get: operations["series"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/edges": {
         parameters: {
             query?: never;
@@ -61,10 +12,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Edges as a table, one row each
-         * @description JSON, or CSV where `format=csv` or `Accept: text/csv` asks for it. CSV: RFC 4180, UTF-8, a header of the column names, the columns of
-         *     `EdgeRow` (`marks` joined by a space, times in RFC 3339, null is empty); text that a spreadsheet would take for a formula
-         *     (begins with `= + - @`, tab, CR) gets a `'` before it.
+         * Edges as a table, one row each.
+         * @description JSON, or CSV where `format=csv` or `Accept: text/csv` asks for it. CSV: RFC 4180, UTF-8, a header of the column
+         *     names, the columns of `EdgeRow` (`marks` joined by a space, times in RFC 3339, null is empty); text that a
+         *     spreadsheet would take for a formula (begins with `= + - @`, tab, CR) gets a `'` before it.
          */
         get: operations["edges"];
         put?: never;
@@ -83,48 +34,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Everything, in compact columns
-         * @description Vertices are services and addresses; an edge through a service gives two links (endpoint to service, service to provider), a direct one
-         *     gives one. No cut but the server's own limit of 50,000 links, the greatest first, which `cut` counts.
+         * Everything, in compact columns.
+         * @description Vertices are services and addresses; an edge through a service gives two links (endpoint to service, service
+         *     to provider), a direct one gives one. No cut but the server's own limit of 50,000 links, the greatest first,
+         *     which `cut` counts.
          */
         get: operations["graph"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/topology": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Services, and who owns an address */
-        get: operations["topology"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/nodes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Each agent's state
-         * @description Losses are those within the range; everything else is as of now.
-         */
-        get: operations["nodes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -141,12 +56,103 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Server-sent events
-         * @description `hello` first, then `tick` whenever another interval is accounted: map, series, edges and nodes now have something new and
-         *     are asked for again. (The events carry no map: what a viewer sees depends on filter, grouping and open cards, and one
-         *     route for it is enough.) `ping` every 5 s at the latest, so that a silent server is noticed. `retry: 2000` is set. Events have no id.
+         * Server-sent events.
+         * @description `hello` first, then `tick` whenever another interval is accounted: map, series, edges and nodes now have
+         *     something new and are asked for again. (The events carry no map: what a viewer sees depends on filter,
+         *     grouping and open cards, and one route for it is enough.) `ping` every 5 s at the latest, so that a silent
+         *     server is noticed. `retry: 2000` is set. Events have no id.
          */
         get: operations["live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The map, grouped into cards and cut to what can be drawn.
+         * @description Every selected edge goes into exactly one map edge, so the map edges' totals and `rest.unlinked` add up to
+         *     `all`. Cards past `limit` (by bytes within the range, both directions, as seen from either end) are folded
+         *     into one card `rest`; map edges past 1,000 are counted in `rest.unlinked`. Nodes and members come in a fixed
+         *     order (by kind, name, address), never by rate.
+         *
+         *     Members are owners, or addresses that nobody owns; an owner with several addresses (one of IPv4, one of IPv6)
+         *     is one member, named by the first. An address that provides a service (within the range) is a member of that service's card, also where it
+         *     asks: so tiers appear. With several services it is a member of each; what it asks, and what it answers past
+         *     them, is at the one with the smallest id. Other addresses that answer (direct edges) are in `providers`
+         *     where they are owned or live on a node, else in `outside-providers`; addresses that only ask are in `clients`
+         *     where they are owned or live on a node, else in `outside`. `folded` is what agents had to fold together past
+         *     their cap. So the map reads from left to right, also where nothing is translated.
+         */
+        get: operations["map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Each agent's state.
+         * @description Losses are those within the range; everything else is as of now.
+         */
+        get: operations["nodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One thing's history.
+         * @description Four aligned columns over one column of times; all null where nothing is known in the range. The step is the
+         *     smallest of 1, 2, 5, 10, 15, 20, 30 s, 1, 2, 5, 10, 15, 30 min, 1, 2, 3, 6, 12 h, 1, 7 d that is a multiple of
+         *     the interval and gives at most `points` values.
+         */
+        get: operations["series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/topology": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Services, and who owns an address. */
+        get: operations["topology"];
         put?: never;
         post?: never;
         delete?: never;
@@ -159,602 +165,872 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /**
-         * Format: int64
-         * @description Milliseconds since 1970-01-01 UTC
-         * @example 1767225600000
-         */
-        Time: number;
-        /**
-         * @example service:default:app-svc
-         * @example service:default:app-svc!10.1.1.5
-         * @example clients~service:default:app-svc
-         * @example edge:n1,11.1.1.2,100.1.1.3:8080,10.1.1.7:80,TCP
-         */
-        Id: string;
-        Error: {
-            error: {
-                message: string;
-                remedy?: string | null;
-                /** @description Of a fault in `filter`, in characters from its start */
-                position?: number | null;
-            };
-        };
-        /** @description Per second. Null as a whole where nothing is known. */
-        Rates: {
-            bytes_in: number;
-            bytes_out: number;
-            packets_in: number;
-            packets_out: number;
-        };
-        Totals: {
-            /** Format: int64 */
-            bytes_in: number;
-            /** Format: int64 */
-            bytes_out: number;
-            /** Format: int64 */
-            packets_in: number;
-            /** Format: int64 */
-            packets_out: number;
-        };
-        Traffic: {
-            rates: components["schemas"]["Rates"] | null;
-            totals: components["schemas"]["Totals"];
-        };
-        Labels: {
+        BTreeMap: {
             [key: string]: string;
         };
-        /**
-         * @description `ok`; `stale`: its node did not report for three intervals before `at`; `unknown`: there is traffic
-         *     but its counters are not known. Of several edges the state is the gravest (stale, unknown, ok), the rates are the sum of
-         *     those known, null where none is: so `stale` with rates means that a part is missing. `state_since` is when it began.
-         * @enum {string}
-         */
-        State: "ok" | "stale" | "unknown";
-        /**
-         * @description What is known to be wrong with numbers; none: exact. `uncounted`: some connections carry no counters. `undercounted`: some packets
-         *     bypassed the counters. `direction-unknown`: who opened some connections is not known, ends may be swapped. `remainder`: edges
-         *     past an agent's cap, folded together. `unsplit`: a service's outgoing total that its source cannot split by provider.
-         * @enum {string}
-         */
-        Mark: "uncounted" | "undercounted" | "direction-unknown" | "remainder" | "unsplit";
-        /** @description What was answered, after clipping */
-        Range: {
-            from: components["schemas"]["Time"];
-            until: components["schemas"]["Time"];
-            /** @description As asked, clipped to the range */
-            at: components["schemas"]["Time"];
-            /** @description Milliseconds that rates are taken over */
-            step: number;
-            /** @description Milliseconds between two looks of the agents */
-            interval: number;
-            /** @description Start of the oldest data that is kept; null where there is none yet */
-            earliest: components["schemas"]["Time"] | null;
-            /** @description End of the last accounted interval; null where there is none yet */
-            latest: components["schemas"]["Time"] | null;
-        };
-        Map: {
-            range: components["schemas"]["Range"];
-            nodes: components["schemas"]["Card"][];
-            edges: components["schemas"]["MapEdge"][];
-            /** @description Everything that the filter selects */
-            all: components["schemas"]["Traffic"];
-            rest: components["schemas"]["Rest"];
-            /** @description What was lost, unknown or stale in the range, the gravest first */
-            losses: components["schemas"]["Notice"][];
-            /** @description Set where nothing was ever counted */
-            waiting: components["schemas"]["Waiting"] | null;
-        };
-        /** @description What the cut left out. All 0 where nothing was. */
-        Rest: {
-            /** @description Cards in `rest` */
-            cards: number;
-            /** @description Edges (rows of the table) that begin or end in them */
-            edges: number;
-            totals: components["schemas"]["Totals"];
-            /** @description Map edges that are left out although both cards are there */
-            unlinked: {
-                count: number;
-                totals: components["schemas"]["Totals"];
-            };
-        };
-        Waiting: {
-            /** @description Agents that are configured or discovered */
-            agents: number;
-            /** @description When the first interval will be there; null where no agent reports */
-            first_at: components["schemas"]["Time"] | null;
-            message: string;
-            /** @example Start an agent on a node: svcflow agent --config /etc/svcflow.toml */
-            remedy: string;
-        };
+        /** @description A card of the map. */
         Card: {
-            id: components["schemas"]["Id"];
-            /**
-             * @description `outside`: also `outside-providers`; `other`: `folded` and `rest`; `group`: an endpoint, a node, a label's value
-             * @enum {string}
-             */
-            kind: "service" | "clients" | "providers" | "outside" | "other" | "group";
-            /** @description Text as it was given, to be shown as text */
-            name: string;
+            /** @description Its addresses. */
             addresses: string[];
-            /** @description Of a service */
-            ports: string[];
-            labels: components["schemas"]["Labels"];
-            selectors: components["schemas"]["Labels"];
-            /**
-             * @description Who named it; `observed` is nobody
-             * @example static
-             * @example contiv
-             * @example docker
-             * @example kubernetes
-             * @example observed
-             */
-            source: string;
-            /** @description Since when its addresses are this owner's */
-            since: components["schemas"]["Time"] | null;
-            /** @description Members */
-            size: number;
-            /** @description Names of the nodes that counted it, at most 20 */
-            nodes: string[];
-            /** @description Edges that end here; null where none does */
-            served: components["schemas"]["Traffic"] | null;
-            /** @description Edges that begin here; null where none does */
             asked: components["schemas"]["Traffic"] | null;
-            /** @description Bytes per second, both directions, of `served` (else `asked`) over the range in 30 equal parts; null is a gap */
-            spark: (number | null)[];
-            state: components["schemas"]["State"];
-            state_since: components["schemas"]["Time"] | null;
+            /** @description Its id. */
+            id: string;
+            /** @description What it stands for. */
+            kind: components["schemas"]["CardKind"];
+            /** @description Its labels. */
+            labels: components["schemas"]["BTreeMap"];
+            /** @description What is wrong with them. */
             marks: components["schemas"]["Mark"][];
             /** @description Null unless expanded. At most 100, those with most bytes, in order of address. */
             members: components["schemas"]["Member"][] | null;
-            /** @description The members past these; null where none is */
             members_rest: components["schemas"]["MembersRest"] | null;
-        };
-        Member: {
-            id: components["schemas"]["Id"];
-            address: string;
-            /** @description Of the owner; empty where nobody named it */
+            /** @description Text as it was given, to be shown as text. */
             name: string;
-            labels: components["schemas"]["Labels"];
-            /** @description Where it lives, as far as known */
-            node: string | null;
-            since: components["schemas"]["Time"] | null;
-            /** @description Of the card's bytes within the range (both directions, of what the card shows), 0 to 1; null where unknown */
-            share: number | null;
+            /** @description Names of the nodes that counted it, at most 20. */
+            nodes: string[];
+            /** @description Of a service, as `8080/TCP`. */
+            ports: string[];
+            /** @description What its providers bear. */
+            selectors: components["schemas"]["BTreeMap"];
             served: components["schemas"]["Traffic"] | null;
-            asked: components["schemas"]["Traffic"] | null;
+            /**
+             * Format: int64
+             * @description Since when its addresses are this owner's.
+             */
+            since: number | null;
+            /**
+             * Format: int64
+             * @description Members.
+             */
+            size: number;
+            /** @description Who named it; `observed` is nobody. */
+            source: string;
+            /** @description Bytes per second, both directions, of `served` (else `asked`) over the range in 30 equal parts; null is a gap. */
+            spark: (number | null)[];
+            /** @description Whether its numbers are known. */
             state: components["schemas"]["State"];
-            state_since: components["schemas"]["Time"] | null;
-            marks: components["schemas"]["Mark"][];
-        };
-        MembersRest: {
-            count: number;
-            share: number | null;
+            /**
+             * Format: int64
+             * @description Since when, where not.
+             */
+            state_since: number | null;
         };
         /**
-         * @description Between what is visible: an end is a member where its card is expanded and the member is among those given, else the card. Both
-         *     ends may be one card (a hairpin) and two may run both ways (a cycle).
+         * @description What a card stands for. `outside`: also `outside-providers`; `other`: `folded` and `rest`; `group`: an endpoint,
+         *     a node, a label's value.
+         * @enum {string}
+         */
+        CardKind: "service" | "clients" | "providers" | "outside" | "other" | "group";
+        /** @description One edge. */
+        EdgeRow: {
+            /**
+             * Format: int64
+             * @description Within the range.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Within the range.
+             */
+            bytes_out: number;
+            /** @description Who asked. */
+            endpoint: string;
+            /** @description The owner's name; empty where nobody named it. */
+            endpoint_name: string;
+            /**
+             * Format: int64
+             * @description First counted, as far as history goes back.
+             */
+            first: number;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Last counted.
+             */
+            last: number;
+            /** @description What is wrong with them. */
+            marks: components["schemas"]["Mark"][];
+            /** @description Who counted it. */
+            node: string;
+            /**
+             * Format: int64
+             * @description Within the range.
+             */
+            packets_in: number;
+            /**
+             * Format: int64
+             * @description Within the range.
+             */
+            packets_out: number;
+            /** @description The protocol's name. */
+            protocol: string;
+            /** @description Who answered. */
+            provider: string;
+            /** @description The owner's name; empty where nobody named it. */
+            provider_name: string;
+            /**
+             * Format: int32
+             * @description The port that answered.
+             */
+            provider_port: number;
+            /**
+             * Format: double
+             * @description Per second.
+             */
+            rate_bytes_in: number | null;
+            /**
+             * Format: double
+             * @description Per second.
+             */
+            rate_bytes_out: number | null;
+            /**
+             * Format: double
+             * @description Per second.
+             */
+            rate_packets_in: number | null;
+            /**
+             * Format: double
+             * @description Per second.
+             */
+            rate_packets_out: number | null;
+            /** @description How the node stands to it. */
+            relation: components["schemas"]["RelationName"];
+            /** @description Null on a direct edge. */
+            service: string | null;
+            /** @description Null where nobody named it. */
+            service_name: string | null;
+            /**
+             * Format: int32
+             * @description Null on a direct edge.
+             */
+            service_port: number | null;
+            /** @description Whether its numbers are known. */
+            state: components["schemas"]["State"];
+        };
+        /** @description `GET /api/v1/edges` */
+        Edges: {
+            /**
+             * Format: int64
+             * @description The first row's place.
+             */
+            offset: number;
+            /** @description What was answered. */
+            range: components["schemas"]["Range"];
+            /** @description One page. */
+            rows: components["schemas"]["EdgeRow"][];
+            /**
+             * Format: int64
+             * @description Rows without paging.
+             */
+            total: number;
+        };
+        /** @description An error, as every route gives it. */
+        Error: {
+            /** @description What is wrong. */
+            error: components["schemas"]["Fault"];
+        };
+        /** @description What an event of `live` holds. */
+        Event: components["schemas"]["Hello"] | components["schemas"]["Tick"] | components["schemas"]["Ping"];
+        /** @description What is wrong and what to do. */
+        Fault: {
+            /** @description What is wrong. */
+            message: string;
+            /**
+             * Format: int64
+             * @description Of a fault in `filter`, in characters from its start.
+             */
+            position?: number | null;
+            /** @description What to do. */
+            remedy?: string | null;
+        };
+        /** @description `GET /api/v1/graph` */
+        Graph: {
+            /**
+             * Format: int64
+             * @description Links left out.
+             */
+            cut: number;
+            /** @description Between them. */
+            links: components["schemas"]["Links"];
+            /** @description What was answered. */
+            range: components["schemas"]["Range"];
+            /** @description Services and addresses. */
+            vertices: components["schemas"]["Vertices"];
+        };
+        /** @description The first event of `GET /api/v1/live`. */
+        Hello: {
+            /**
+             * Format: int64
+             * @description Milliseconds between two looks of the agents.
+             */
+            interval: number;
+            /**
+             * Format: int64
+             * @description End of the last accounted interval; null where there is none yet.
+             */
+            latest: number | null;
+            /**
+             * Format: int64
+             * @description Now.
+             */
+            now: number;
+            /** @description Changes with the page that is built in: another value means that the page should be loaded again. */
+            page: string;
+            /**
+             * Format: int64
+             * @description When this server process began.
+             */
+            started: number;
+            /** @description Of this program. */
+            version: string;
+        };
+        /** @description Columns of one length. */
+        Links: {
+            /** @description Bytes per second; null where unknown. */
+            bytes_in: (number | null)[];
+            /** @description Bytes per second; null where unknown. */
+            bytes_out: (number | null)[];
+            /** @description A place in the vertices. */
+            from: number[];
+            /** @description A place in the vertices. */
+            to: number[];
+        };
+        /**
+         * @description What kind of traffic or knowledge went missing.
+         * @enum {string}
+         */
+        LossKind: "events-dropped" | "ended-unseen" | "set-full" | "table-lost" | "epoch-gap" | "edges-folded" | "connections-untracked" | "readings-unfollowed" | "uncounted" | "unreadable" | "related-errors" | "unclassified" | "missed-intervals";
+        /** @description `GET /api/v1/map` */
+        Map: {
+            /** @description Everything that the filter selects. */
+            all: components["schemas"]["Traffic"];
+            /** @description Between them. */
+            edges: components["schemas"]["MapEdge"][];
+            /** @description What was lost, unknown or stale in the range, the gravest first. */
+            losses: components["schemas"]["Notice"][];
+            /** @description The cards. */
+            nodes: components["schemas"]["Card"][];
+            /** @description What was answered. */
+            range: components["schemas"]["Range"];
+            /** @description What the cut left out. */
+            rest: components["schemas"]["Rest"];
+            waiting: components["schemas"]["Waiting"] | null;
+        };
+        /**
+         * @description Between what is visible: an end is a member where its card is expanded and the member is among those given, else
+         *     the card. Both ends may be one card (a hairpin) and two may run both ways (a cycle).
          */
         MapEdge: {
-            id: components["schemas"]["Id"];
-            from: components["schemas"]["Id"];
-            to: components["schemas"]["Id"];
             /**
-             * @description Through the service's address, past it, or both
-             * @enum {string}
+             * Format: int64
+             * @description Edges (rows of the table) in it.
              */
-            path: "service" | "direct" | "mixed";
-            protocols: string[];
-            /** @description Edges (rows of the table) in it */
             count: number;
-            rates: components["schemas"]["Rates"] | null;
-            totals: components["schemas"]["Totals"];
-            state: components["schemas"]["State"];
-            state_since: components["schemas"]["Time"] | null;
+            /** @description The card or member that asks. */
+            from: string;
+            /** @description Its id. */
+            id: string;
+            /** @description What is wrong with them. */
             marks: components["schemas"]["Mark"][];
+            /** @description Through the service's address, past it, or both. */
+            path: components["schemas"]["Path"];
+            /** @description Their names. */
+            protocols: string[];
+            rates: components["schemas"]["Rates"] | null;
+            /** @description Whether its numbers are known. */
+            state: components["schemas"]["State"];
+            /**
+             * Format: int64
+             * @description Since when, where not.
+             */
+            state_since: number | null;
+            /** @description The card or member that answers. */
+            to: string;
+            /** @description Within the range. */
+            totals: components["schemas"]["Totals"];
+        };
+        /**
+         * @description What is known to be wrong with numbers; none: exact. `uncounted`: some connections carry no counters.
+         *     `undercounted`: some packets bypassed the counters. `direction-unknown`: who opened some connections is not
+         *     known, ends may be swapped. `remainder`: edges past an agent's cap, folded together. `unsplit`: a service's
+         *     outgoing total that its source cannot split by provider.
+         * @enum {string}
+         */
+        Mark: "direction-unknown" | "remainder" | "uncounted" | "undercounted" | "unsplit";
+        /** @description Who is on a card: an owner with all its addresses, or an address that nobody owns. */
+        Member: {
+            /** @description The address that it is named by: its owner's first, or the only one. */
+            address: string;
+            /** @description All of them: a container with one of IPv4 and one of IPv6 is one member. */
+            addresses: string[];
+            asked: components["schemas"]["Traffic"] | null;
+            /** @description Its id. */
+            id: string;
+            /** @description The owner's labels. */
+            labels: components["schemas"]["BTreeMap"];
+            /** @description What is wrong with them. */
+            marks: components["schemas"]["Mark"][];
+            /** @description Of the owner; empty where nobody named it. */
+            name: string;
+            /** @description Where it lives, as far as known. */
+            node: string | null;
+            served: components["schemas"]["Traffic"] | null;
+            /**
+             * Format: double
+             * @description Of the card's bytes within the range (both directions, of what the card shows), 0 to 1; null where unknown.
+             */
+            share: number | null;
+            /**
+             * Format: int64
+             * @description Since when it is this owner's.
+             */
+            since: number | null;
+            /** @description Whether its numbers are known. */
+            state: components["schemas"]["State"];
+            /**
+             * Format: int64
+             * @description Since when, where not.
+             */
+            state_since: number | null;
+        };
+        /** @description Members that are not given. */
+        MembersRest: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description Of the card's bytes.
+             */
+            share: number | null;
+        };
+        /** @description An agent. */
+        Node: {
+            /** @description Where it is asked. */
+            address: string;
+            /** @description What it can't see, each with its remedy. */
+            blind_spots: string[];
+            /**
+             * Format: int64
+             * @description Live ones, where its source knows them.
+             */
+            connections: number | null;
+            /**
+             * Format: int64
+             * @description Edges that are remembered of it.
+             */
+            edges: number | null;
+            /**
+             * Format: int64
+             * @description Milliseconds.
+             */
+            interval: number | null;
+            /**
+             * Format: int64
+             * @description Milliseconds from the end of its last interval to now.
+             */
+            lag: number | null;
+            /**
+             * Format: int64
+             * @description Its last good answer.
+             */
+            last_seen: number | null;
+            /** @description What was lost within the range. */
+            losses: components["schemas"]["NodeLoss"][];
+            /** @description What is wrong, a sentence; null where ok. */
+            message: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description What to do, a sentence. */
+            remedy: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds that its clock is ahead.
+             */
+            skew: number | null;
+            source: components["schemas"]["SourceName"] | null;
+            /** @description How it does. */
+            state: components["schemas"]["NodeState"];
+            /**
+             * Format: int64
+             * @description Since when.
+             */
+            state_since: number;
+            /** @description Of its program. */
+            version: string | null;
+        };
+        /** @description What a node lost of one kind within the range. */
+        NodeLoss: {
+            /**
+             * Format: int64
+             * @description Known to be missing; null where not known.
+             */
+            bytes: number | null;
+            /**
+             * Format: int64
+             * @description How many; the unit is the kind's.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description When it was first noticed.
+             */
+            first: number;
+            /** @description What kind. */
+            kind: components["schemas"]["LossKind"];
+            /**
+             * Format: int64
+             * @description When it was last noticed.
+             */
+            last: number;
+            /** @description A sentence. */
+            message: string;
+            /** @description What to do. */
+            remedy: string | null;
+            /** @description `[time, count]` of each moment within the range at which it was noticed, at most 200 (neighbours joined). */
+            times: number[][];
+        };
+        /**
+         * @description How an agent does. `ok`; `late`: answers, but its last interval is older than three; `unreachable`: does not answer;
+         *     `faulty`: its answers can't be used, or it says itself that it fails; `duplicate`: another agent has the same name.
+         * @enum {string}
+         */
+        NodeState: "ok" | "late" | "unreachable" | "faulty" | "duplicate";
+        /** @description `GET /api/v1/nodes` */
+        Nodes: {
+            /**
+             * Format: int64
+             * @description End of the last accounted interval.
+             */
+            latest: number | null;
+            /** @description The nodes, by name. */
+            nodes: components["schemas"]["Node"][];
+            /**
+             * Format: int64
+             * @description Now.
+             */
+            now: number;
+            /** @description This server. */
+            server: components["schemas"]["Hello"];
         };
         /** @description Something was lost, is unknown or stale. The sentences are complete and name the node. */
         Notice: {
             /**
-             * @description A kind of loss (`LossKind`), a faulty node (`node-late`, `node-unreachable`, `node-faulty`, `node-duplicate`, `clock-skew`), `names-stale`
-             *     (a topology source is silent), `blind-spot`, `store` (e.g. disk full). Others may come.
-             * @example ended-unseen
-             * @example node-unreachable
+             * Format: int64
+             * @description Known to be missing.
+             */
+            bytes: number | null;
+            /**
+             * Format: int64
+             * @description How many; the unit is the kind's, the message says it.
+             */
+            count: number | null;
+            /**
+             * Format: int64
+             * @description Since when.
+             */
+            first: number;
+            /**
+             * @description A kind of loss (`LossKind`), a faulty node (`node-late`, `node-unreachable`, `node-faulty`,
+             *     `node-duplicate`, `clock-skew`), `names-stale` (a topology source is silent), `blind-spot`, `store` (e.g. disk
+             *     full). Others may come.
              */
             kind: string;
             /**
-             * @description `error`: numbers are missing now; `warning`: some are missing or not exact; `info`
-             * @enum {string}
+             * Format: int64
+             * @description Until when.
              */
-            severity: "error" | "warning" | "info";
-            node: string | null;
-            /** @description Its unit is the kind's, the message says it */
-            count: number | null;
-            /** @description Known to be missing */
-            bytes: number | null;
-            /** @description Since when */
-            first: components["schemas"]["Time"];
-            last: components["schemas"]["Time"];
-            ongoing: boolean;
-            /** @example n2: 3 connections ended unseen (about 12 kB) */
+            last: number;
+            /** @description A sentence that names the node. */
             message: string;
+            /** @description Where. */
+            node: string | null;
+            /** @description Whether it goes on. */
+            ongoing: boolean;
+            /** @description What to do. */
             remedy: string | null;
+            /** @description How grave. */
+            severity: components["schemas"]["Severity"];
         };
-        Series: {
-            id: components["schemas"]["Id"];
-            /** @description To be shown; of an edge "11.1.1.2 → 100.1.1.3:8080 → 10.1.1.7:80", of a map edge "FROM → TO" */
+        /** @description Who has an address. */
+        Owner: {
+            /** @description An address or a network. */
+            address: string;
+            /** @description The owner's labels. */
+            labels: components["schemas"]["BTreeMap"];
+            /** @description The owner's name. */
             name: string;
-            /** @description Null where the id is no card and no member */
-            side: ("served" | "asked") | null;
-            /** @description Its `step` is the series' */
-            range: components["schemas"]["Range"];
-            /** @description Start of each step, rising by `step`, complete */
-            times: components["schemas"]["Time"][];
-            bytes_in: components["schemas"]["Column"];
-            bytes_out: components["schemas"]["Column"];
-            packets_in: components["schemas"]["Column"];
-            packets_out: components["schemas"]["Column"];
-            totals: components["schemas"]["Totals"];
-            /** @description Over the known part of the range */
-            average: components["schemas"]["Rates"] | null;
-            /** @description The greatest of each column */
-            peak: components["schemas"]["Rates"] | null;
-            /** @description Of the bytes of `all` within the range, 0 to 1; null where unknown */
-            share: number | null;
-            marks: components["schemas"]["Mark"][];
-            /** @description What touches these numbers, in order of time */
-            losses: components["schemas"]["Notice"][];
-            /** @description A query for `/query?db=…` that gives the same rates; null where it would be too long */
-            influxql: string | null;
-        };
-        /** @enum {string} */
-        Side: "served" | "asked";
-        /** @description Rates per second, as long as `times`; null is a gap */
-        Column: (number | null)[];
-        Edges: {
-            range: components["schemas"]["Range"];
-            /** @description Rows without paging */
-            total: number;
-            offset: number;
-            rows: components["schemas"]["EdgeRow"][];
-        };
-        EdgeRow: {
-            id: components["schemas"]["Id"];
-            node: string;
-            endpoint: string;
-            endpoint_name: string;
-            /** @description Null on a direct edge */
-            service: string | null;
-            service_port: number | null;
-            service_name: string | null;
-            provider: string;
-            provider_port: number;
-            provider_name: string;
-            /** @example TCP */
-            protocol: string;
+            /** @description Where the owner lives. */
+            node: string | null;
             /**
-             * @description How the node stands to it
-             * @enum {string}
+             * Format: int64
+             * @description Since when.
              */
-            relation: "translated-here" | "client-node" | "provider-node" | "transit";
-            rate_bytes_in: number | null;
-            rate_bytes_out: number | null;
-            rate_packets_in: number | null;
-            rate_packets_out: number | null;
-            /** Format: int64 */
+            since: number;
+            /** @description Who says so. */
+            source: string;
+            /**
+             * Format: int64
+             * @description Until when; null while it lasts.
+             */
+            until: number | null;
+        };
+        /**
+         * @description How edges reach their provider.
+         * @enum {string}
+         */
+        Path: "service" | "direct" | "mixed";
+        /** @description The server is there. */
+        Ping: {
+            /**
+             * Format: int64
+             * @description Now.
+             */
+            now: number;
+        };
+        /** @description What was answered, after clipping. */
+        Range: {
+            /**
+             * Format: int64
+             * @description As asked, clipped to the range.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description Start of the oldest data that is kept; null where there is none yet.
+             */
+            earliest: number | null;
+            /**
+             * Format: int64
+             * @description The start.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description Milliseconds between two looks of the agents.
+             */
+            interval: number;
+            /**
+             * Format: int64
+             * @description End of the last accounted interval; null where there is none yet.
+             */
+            latest: number | null;
+            /**
+             * Format: int64
+             * @description Milliseconds that rates are taken over.
+             */
+            step: number;
+            /**
+             * Format: int64
+             * @description The end.
+             */
+            until: number;
+        };
+        /** @description Per second. Null as a whole where nothing is known. */
+        Rates: {
+            /**
+             * Format: double
+             * @description Bytes towards the endpoint.
+             */
             bytes_in: number;
-            /** Format: int64 */
+            /**
+             * Format: double
+             * @description Bytes from the endpoint.
+             */
             bytes_out: number;
-            /** Format: int64 */
+            /**
+             * Format: double
+             * @description Packets towards the endpoint.
+             */
             packets_in: number;
-            /** Format: int64 */
+            /**
+             * Format: double
+             * @description Packets from the endpoint.
+             */
             packets_out: number;
-            state: components["schemas"]["State"];
+        };
+        /**
+         * @description How the node stands to an edge.
+         * @enum {string}
+         */
+        RelationName: "translated-here" | "client-node" | "provider-node" | "transit";
+        /** @description What the cut left out. All 0 where nothing was. */
+        Rest: {
+            /**
+             * Format: int64
+             * @description Cards in `rest`.
+             */
+            cards: number;
+            /**
+             * Format: int64
+             * @description Edges (rows of the table) that begin or end in them.
+             */
+            edges: number;
+            /** @description What these counted. */
+            totals: components["schemas"]["Totals"];
+            /** @description Map edges that are left out although both cards are there. */
+            unlinked: components["schemas"]["Unlinked"];
+        };
+        /** @description `GET /api/v1/series` */
+        Series: {
+            average: components["schemas"]["Rates"] | null;
+            /** @description Per second; null is a gap. */
+            bytes_in: (number | null)[];
+            /** @description Per second; null is a gap. */
+            bytes_out: (number | null)[];
+            /** @description What it is of. */
+            id: string;
+            /** @description A query for `/query?db=…` that gives the same rates; null where it would be too long. */
+            influxql: string | null;
+            /** @description What touches these numbers, in order of time. */
+            losses: components["schemas"]["Notice"][];
+            /** @description What is wrong with them. */
             marks: components["schemas"]["Mark"][];
-            /** @description First counted, as far as history goes back */
-            first: components["schemas"]["Time"];
-            /** @description Last counted */
-            last: components["schemas"]["Time"];
-        };
-        Graph: {
+            /** @description To be shown; of an edge `11.1.1.2 → 100.1.1.3:8080 → 10.1.1.7:80`, of a map edge `FROM → TO`. */
+            name: string;
+            /** @description Per second; null is a gap. */
+            packets_in: (number | null)[];
+            /** @description Per second; null is a gap. */
+            packets_out: (number | null)[];
+            peak: components["schemas"]["Rates"] | null;
+            /** @description What was answered; its `step` is the series'. */
             range: components["schemas"]["Range"];
-            /** @description Columns of one length; rates are bytes per second of all links, null where unknown */
-            vertices: {
-                /** @description A card's id (`service:…`, `endpoint:…`) */
-                id: components["schemas"]["Id"][];
-                name: string[];
-                /** @description 0 service, 1 provider, 2 client, 3 outside, 4 folded */
-                kind: number[];
-                state: components["schemas"]["State"][];
-                bytes_in: components["schemas"]["Column"];
-                bytes_out: components["schemas"]["Column"];
-            };
-            /** @description Columns of one length; `from` and `to` are places in `vertices` */
-            links: {
-                from: number[];
-                to: number[];
-                bytes_in: components["schemas"]["Column"];
-                bytes_out: components["schemas"]["Column"];
-            };
-            /** @description Links left out */
-            cut: number;
+            /**
+             * Format: double
+             * @description Of the bytes of `all` within the range, 0 to 1; null where unknown.
+             */
+            share: number | null;
+            side: components["schemas"]["Side"] | null;
+            /** @description Start of each step, rising by `step`, complete. */
+            times: number[];
+            /** @description Within the range. */
+            totals: components["schemas"]["Totals"];
         };
+        /**
+         * @description How grave a notice is. `error`: numbers are missing now; `warning`: some are missing or not exact; `info`: to be
+         *     known.
+         * @enum {string}
+         */
+        Severity: "error" | "warning" | "info";
+        /**
+         * @description Of a card or member: which edges.
+         * @enum {string}
+         */
+        Side: "served" | "asked";
+        /**
+         * @description How a source of names is.
+         * @enum {string}
+         */
+        SourceHealth: "ok" | "stale" | "failed";
+        /** @description Where an agent's numbers come from. */
+        SourceName: {
+            /** @description Its name. */
+            name: string;
+            /** @description Why it was chosen. */
+            reason: string;
+        };
+        /**
+         * @description Whether numbers are known. `ok`; `stale`: its node did not report for three intervals before `at`; `unknown`:
+         *     there is traffic but its counters are not known. Of several edges the state is the gravest (stale, unknown, ok),
+         *     the rates are the sum of those known, null where none is: so `stale` with rates means that a part is missing.
+         *     `state_since` is when it began.
+         * @enum {string}
+         */
+        State: "ok" | "unknown" | "stale";
+        /** @description Another interval is accounted. */
+        Tick: {
+            /**
+             * Format: int64
+             * @description End of the interval that was accounted now.
+             */
+            latest: number;
+            /**
+             * Format: int64
+             * @description Now.
+             */
+            now: number;
+        };
+        /** @description `GET /api/v1/topology` */
         Topology: {
-            at: components["schemas"]["Time"];
-            services: components["schemas"]["TopologyService"][];
+            /**
+             * Format: int64
+             * @description As it was then.
+             */
+            at: number;
+            /** @description The owners, by address. */
             owners: components["schemas"]["Owner"][];
+            /** @description The services, by name. */
+            services: components["schemas"]["TopologyService"][];
+            /** @description Who knows names, in the order of precedence. */
             sources: components["schemas"]["TopologySource"][];
         };
-        TopologyService: {
-            id: components["schemas"]["Id"];
-            name: string;
-            source: string;
-            addresses: string[];
-            ports: {
-                service: number;
-                provider: number | null;
-                protocol: string;
-            }[];
-            selectors: components["schemas"]["Labels"];
-            labels: components["schemas"]["Labels"];
-            /** @description Addresses */
-            providers: string[];
-        };
-        Owner: {
-            /** @description An address or a network */
-            address: string;
-            name: string;
-            labels: components["schemas"]["Labels"];
-            node: string | null;
-            source: string;
-            since: components["schemas"]["Time"];
-            until: components["schemas"]["Time"] | null;
-        };
-        TopologySource: {
-            name: string;
-            /** @enum {string} */
-            state: "ok" | "stale" | "failed";
-            since: components["schemas"]["Time"];
-            /** @description Why, with the remedy; null where ok */
-            message: string | null;
-        };
-        Nodes: {
-            now: components["schemas"]["Time"];
-            latest: components["schemas"]["Time"] | null;
-            nodes: components["schemas"]["Node"][];
-            server: components["schemas"]["Hello"];
-        };
-        Node: {
-            name: string;
-            /** @description Where it is asked */
-            address: string;
+        /** @description A port of a service. */
+        TopologyPort: {
+            /** @description The protocol's name. */
+            protocol: string;
             /**
-             * @description `ok`; `late`: answers, but its last interval is older than three; `unreachable`: does not answer; `faulty`: its answers can't be used, or
-             *     it says itself that it fails; `duplicate`: another agent has the same name.
-             * @enum {string}
+             * Format: int32
+             * @description Behind it; null where that is not known.
              */
-            state: "ok" | "late" | "unreachable" | "faulty" | "duplicate";
-            state_since: components["schemas"]["Time"];
-            /** @description What is wrong, a sentence; null where ok */
+            provider: number | null;
+            /**
+             * Format: int32
+             * @description Before translation.
+             */
+            service: number;
+        };
+        /** @description A service. */
+        TopologyService: {
+            /** @description Its virtual addresses. */
+            addresses: string[];
+            /** @description Its card's id. */
+            id: string;
+            /** @description Its own labels. */
+            labels: components["schemas"]["BTreeMap"];
+            /** @description Its name. */
+            name: string;
+            /** @description Its ports. */
+            ports: components["schemas"]["TopologyPort"][];
+            /** @description Addresses. */
+            providers: string[];
+            /** @description What its providers bear. */
+            selectors: components["schemas"]["BTreeMap"];
+            /** @description Who named it; `observed` is nobody. */
+            source: string;
+        };
+        /** @description A source of names. */
+        TopologySource: {
+            /** @description Why, with the remedy; null where ok. */
             message: string | null;
-            /** @description What to do, a sentence */
-            remedy: string | null;
-            /** @description Its last good answer */
-            last_seen: components["schemas"]["Time"] | null;
-            /** @description Milliseconds */
-            interval: number | null;
-            /** @description Milliseconds from the end of its last interval to now */
-            lag: number | null;
-            /** @description Milliseconds that its clock is ahead */
-            skew: number | null;
-            edges: number | null;
-            /** @description Live ones, where its source knows them */
-            connections: number | null;
-            version: string | null;
-            source: {
-                /**
-                 * @example nftables
-                 * @example conntrack
-                 * @example contiv
-                 * @example replay
-                 */
-                name: string;
-                reason: string;
-            } | null;
-            /** @description What it can't see, each with its remedy */
-            blind_spots: string[];
-            losses: components["schemas"]["NodeLoss"][];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Since when its word is what it is.
+             */
+            since: number;
+            /** @description How it is. */
+            state: components["schemas"]["SourceHealth"];
         };
-        /** @enum {string} */
-        LossKind: "events-dropped" | "ended-unseen" | "set-full" | "table-lost" | "epoch-gap" | "edges-folded" | "connections-untracked" | "readings-unfollowed" | "uncounted" | "unreadable" | "related-errors" | "unclassified" | "missed-intervals";
-        NodeLoss: {
-            kind: components["schemas"]["LossKind"];
+        /** @description Counted within the range. */
+        Totals: {
+            /**
+             * Format: int64
+             * @description Bytes towards the endpoint.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Bytes from the endpoint.
+             */
+            bytes_out: number;
+            /**
+             * Format: int64
+             * @description Packets towards the endpoint.
+             */
+            packets_in: number;
+            /**
+             * Format: int64
+             * @description Packets from the endpoint.
+             */
+            packets_out: number;
+        };
+        /** @description Rates and totals. */
+        Traffic: {
+            rates: components["schemas"]["Rates"] | null;
+            /** @description Within the range. */
+            totals: components["schemas"]["Totals"];
+        };
+        /** @description Map edges that are left out although both cards are there. */
+        Unlinked: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
             count: number;
-            /** @description Known to be missing; null where not known */
-            bytes: number | null;
-            first: components["schemas"]["Time"];
-            last: components["schemas"]["Time"];
+            /** @description What they counted. */
+            totals: components["schemas"]["Totals"];
+        };
+        /** @description Columns of one length. */
+        Vertices: {
+            /** @description Bytes per second of all links; null where unknown. */
+            bytes_in: (number | null)[];
+            /** @description Bytes per second of all links; null where unknown. */
+            bytes_out: (number | null)[];
+            /** @description A card's id (`service:…`, `endpoint:…`). */
+            id: string[];
+            /** @description 0 service, 1 provider, 2 client, 3 outside, 4 folded. */
+            kind: number[];
+            /** @description To be shown. */
+            name: string[];
+            /** @description Whether its numbers are known. */
+            state: components["schemas"]["State"][];
+        };
+        /** @description Nothing was ever counted: for what one waits, and how long. */
+        Waiting: {
+            /**
+             * Format: int64
+             * @description Agents that are configured or discovered.
+             */
+            agents: number;
+            /**
+             * Format: int64
+             * @description When the first interval will be there; null where no agent reports.
+             */
+            first_at: number | null;
+            /** @description What is waited for. */
             message: string;
-            remedy: string | null;
-            /** @description [time, count] of each moment within the range at which it was noticed, at most 200 (neighbours joined) */
-            times: number[][];
-        };
-        Hello: {
-            /** @example 0.1.0 */
-            version: string;
-            /** @description When this server process began */
-            started: components["schemas"]["Time"];
-            now: components["schemas"]["Time"];
-            /** @description End of the last accounted interval; null where there is none yet */
-            latest: components["schemas"]["Time"] | null;
-            /** @description Milliseconds between two looks of the agents */
-            interval: number;
-            /** @description Changes with the page that is built in: another value means that the page should be loaded again */
-            page: string;
-        };
-        Tick: {
-            /** @description End of the interval that was accounted now */
-            latest: components["schemas"]["Time"];
-            now: components["schemas"]["Time"];
-        };
-        Ping: {
-            now: components["schemas"]["Time"];
+            /** @description What to do. */
+            remedy: string;
         };
     };
-    responses: {
-        /** @description What is wrong and what to do */
-        Error: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Error"];
-            };
-        };
-    };
-    parameters: {
-        /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
-        from: components["schemas"]["Time"];
-        /** @description End of the range. By default, and at most, the end of the last accounted interval. */
-        until: components["schemas"]["Time"];
-        /**
-         * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the range; its end by default. The step
-         *     is the interval; longer where the store keeps less.
-         */
-        at: components["schemas"]["Time"];
-        /** @description See the top. */
-        filter: string;
-        /**
-         * @description What a card is: `service`, `endpoint` (each address a card), `node` (where the address lives), or `label:KEY` (by value;
-         *     addresses without the label stay in `clients`, `outside` or their service).
-         */
-        group: string;
-        /**
-         * @description Of a card or member: the edges that end there (`served`) or begin there (`asked`). A series is by default of those served, where there are
-         *     any, else of those asked.
-         */
-        side: "served" | "asked";
-    };
+    responses: never;
+    parameters: never;
     requestBodies: never;
     headers: never;
     pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    map: {
-        parameters: {
-            query?: {
-                /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
-                from?: components["parameters"]["from"];
-                /** @description End of the range. By default, and at most, the end of the last accounted interval. */
-                until?: components["parameters"]["until"];
-                /**
-                 * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the range; its end by default. The step
-                 *     is the interval; longer where the store keeps less.
-                 */
-                at?: components["parameters"]["at"];
-                /** @description See the top. */
-                filter?: components["parameters"]["filter"];
-                /**
-                 * @description What a card is: `service`, `endpoint` (each address a card), `node` (where the address lives), or `label:KEY` (by value;
-                 *     addresses without the label stay in `clients`, `outside` or their service).
-                 */
-                group?: components["parameters"]["group"];
-                /** @description Ids of cards to give with their members; may be repeated. One that isn't there is ignored. */
-                expand?: components["schemas"]["Id"][];
-                /** @description The greatest number of cards, without `rest`. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The map */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Map"];
-                };
-            };
-            default: components["responses"]["Error"];
-        };
-    };
-    series: {
-        parameters: {
-            query: {
-                /** @description A card, member, map edge or edge; `all` for everything that the filter selects. */
-                id: components["schemas"]["Id"];
-                /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
-                from?: components["parameters"]["from"];
-                /** @description End of the range. By default, and at most, the end of the last accounted interval. */
-                until?: components["parameters"]["until"];
-                /** @description See the top. */
-                filter?: components["parameters"]["filter"];
-                /**
-                 * @description What a card is: `service`, `endpoint` (each address a card), `node` (where the address lives), or `label:KEY` (by value;
-                 *     addresses without the label stay in `clients`, `outside` or their service).
-                 */
-                group?: components["parameters"]["group"];
-                /**
-                 * @description Of a card or member: the edges that end there (`served`) or begin there (`asked`). A series is by default of those served, where there are
-                 *     any, else of those asked.
-                 */
-                side?: components["parameters"]["side"];
-                points?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The series; all null where nothing is known in the range */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Series"];
-                };
-            };
-            default: components["responses"]["Error"];
-        };
-    };
     edges: {
         parameters: {
             query?: {
                 /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
-                from?: components["parameters"]["from"];
+                from?: number;
                 /** @description End of the range. By default, and at most, the end of the last accounted interval. */
-                until?: components["parameters"]["until"];
+                until?: number;
                 /**
-                 * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the range; its end by default. The step
-                 *     is the interval; longer where the store keeps less.
+                 * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the
+                 *     range; its end by default. The step is the interval; longer where the store keeps less.
                  */
-                at?: components["parameters"]["at"];
-                /** @description See the top. */
-                filter?: components["parameters"]["filter"];
+                at?: number;
+                /** @description Which edges: see the top. */
+                filter?: string;
                 /**
-                 * @description What a card is: `service`, `endpoint` (each address a card), `node` (where the address lives), or `label:KEY` (by value;
-                 *     addresses without the label stay in `clients`, `outside` or their service).
+                 * @description What a card is: `service`, `endpoint` (each address a card), `node` (where the address lives), or
+                 *     `label:KEY` (by value; addresses without the label stay in `clients`, `outside` or their service).
                  */
-                group?: components["parameters"]["group"];
-                /** @description Only the edges that this card, member, map edge or edge is made of, both sides unless `side` says which. */
-                of?: components["schemas"]["Id"];
+                group?: string;
+                /** @description Only the edges that this card, member, map edge or edge is made of. */
+                of?: string;
                 /**
-                 * @description Of a card or member: the edges that end there (`served`) or begin there (`asked`). A series is by default of those served, where there are
-                 *     any, else of those asked.
+                 * @description Of a card or member: the edges that end there (`served`) or begin there (`asked`). A series is by
+                 *     default of those served, where there are any, else of those asked; a table of both.
                  */
-                side?: components["parameters"]["side"];
-                /** @description A column of `EdgeRow` (not `id`, `marks`), `-` before it for descending. Ties are in order of id. Unknown comes last. */
+                side?: "served" | "asked";
+                /**
+                 * @description A column of `EdgeRow` (not `id`, `marks`), `-` before it for descending. Ties are in order of id. Unknown
+                 *     comes last.
+                 */
                 sort?: string;
+                /** @description Rows before the first. */
                 offset?: number;
                 /** @description 0: all. By default 200, for CSV all. */
                 limit?: number;
+                /** @description In which form. */
                 format?: "json" | "csv";
                 /** @description For CSV, the columns and their order, separated by commas; all by default. */
                 columns?: string;
@@ -775,23 +1051,31 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description What is wrong and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     graph: {
         parameters: {
             query?: {
                 /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
-                from?: components["parameters"]["from"];
+                from?: number;
                 /** @description End of the range. By default, and at most, the end of the last accounted interval. */
-                until?: components["parameters"]["until"];
+                until?: number;
                 /**
-                 * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the range; its end by default. The step
-                 *     is the interval; longer where the store keeps less.
+                 * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the
+                 *     range; its end by default. The step is the interval; longer where the store keeps less.
                  */
-                at?: components["parameters"]["at"];
-                /** @description See the top. */
-                filter?: components["parameters"]["filter"];
+                at?: number;
+                /** @description Which edges: see the top. */
+                filter?: string;
             };
             header?: never;
             path?: never;
@@ -808,14 +1092,69 @@ export interface operations {
                     "application/json": components["schemas"]["Graph"];
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description What is wrong and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
-    topology: {
+    live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `event: hello`, `event: tick`, `event: ping`; `data:` holds the JSON of `Hello`, `Tick` and `Ping` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    map: {
         parameters: {
             query?: {
-                /** @description As it was then; now by default. */
-                at?: components["schemas"]["Time"];
+                /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
+                from?: number;
+                /** @description End of the range. By default, and at most, the end of the last accounted interval. */
+                until?: number;
+                /**
+                 * @description Rates are those of the last whole step that ended at or before this instant, which is clipped to the
+                 *     range; its end by default. The step is the interval; longer where the store keeps less.
+                 */
+                at?: number;
+                /** @description Which edges: see the top. */
+                filter?: string;
+                /**
+                 * @description What a card is: `service`, `endpoint` (each address a card), `node` (where the address lives), or
+                 *     `label:KEY` (by value; addresses without the label stay in `clients`, `outside` or their service).
+                 */
+                group?: string;
+                /** @description Ids of cards to give with their members; may be repeated. One that isn't there is ignored. */
+                expand?: string[];
+                /** @description The greatest number of cards, without `rest`. */
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -823,25 +1162,33 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The topology */
+            /** @description The map */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Topology"];
+                    "application/json": components["schemas"]["Map"];
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description What is wrong and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     nodes: {
         parameters: {
             query?: {
                 /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
-                from?: components["parameters"]["from"];
+                from?: number;
                 /** @description End of the range. By default, and at most, the end of the last accounted interval. */
-                until?: components["parameters"]["until"];
+                until?: number;
             };
             header?: never;
             path?: never;
@@ -858,28 +1205,97 @@ export interface operations {
                     "application/json": components["schemas"]["Nodes"];
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description What is wrong and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
-    live: {
+    series: {
         parameters: {
-            query?: never;
+            query: {
+                /** @description A card, member, map edge or edge; `all` for everything that the filter selects. */
+                id: string;
+                /** @description Start of the range, or, where negative, milliseconds before `until`. By default five minutes before `until`. */
+                from?: number;
+                /** @description End of the range. By default, and at most, the end of the last accounted interval. */
+                until?: number;
+                /** @description Which edges: see the top. */
+                filter?: string;
+                /**
+                 * @description What a card is: `service`, `endpoint` (each address a card), `node` (where the address lives), or
+                 *     `label:KEY` (by value; addresses without the label stay in `clients`, `outside` or their service).
+                 */
+                group?: string;
+                /**
+                 * @description Of a card or member: the edges that end there (`served`) or begin there (`asked`). A series is by
+                 *     default of those served, where there are any, else of those asked; a table of both.
+                 */
+                side?: "served" | "asked";
+                /** @description Values at most. */
+                points?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description `event: hello`, `event: tick`, `event: ping`; `data:` holds the JSON of `Hello`, `Tick` and `Ping`. */
+            /** @description The series */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["Hello"] | components["schemas"]["Tick"] | components["schemas"]["Ping"];
+                    "application/json": components["schemas"]["Series"];
                 };
             };
-            default: components["responses"]["Error"];
+            /** @description What is wrong and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    topology: {
+        parameters: {
+            query?: {
+                /** @description As it was then; now by default. */
+                at?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The topology */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Topology"];
+                };
+            };
+            /** @description What is wrong and what to do */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
 }

@@ -1,4 +1,4 @@
-// Short names for what `schema.d.ts` (generated from openapi.yaml) holds.
+// Short names for what `schema.d.ts` (generated from openapi.json) holds.
 import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];

@@ -69,7 +69,7 @@ function describeMember(member: Member, card: Card, now: number): Subject {
   return {
     kind: `${KINDS[card.kind].members} of ${card.name}`,
     facts: known([
-      { name: "Address", value: member.address, mono: true },
+      { name: "Address", value: member.addresses.join(", "), mono: true },
       { name: "Name", value: member.name },
       { name: "Lives on", value: member.node ?? "" },
       { name: "Since", value: member.since === null ? "" : moment(member.since, now) },

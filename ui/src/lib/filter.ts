@@ -1,4 +1,4 @@
-// The filter language of openapi.yaml: text -> terms with positions. The server decides what a filter
+// The filter language of openapi.json: text -> terms with positions. The server decides what a filter
 // selects; the page parses it to point at faults while typing and to add and take away terms.
 
 export type Requirement =

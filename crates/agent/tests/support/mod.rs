@@ -179,7 +179,7 @@ pub(crate) async fn request(shared: &Arc<Shared>, method: &str, target: &str) ->
     let routes = router(shared.clone());
     let server = tokio::spawn(async move {
         let stopped = async { drop(stopped.await) };
-        serve(listener, routes, &Protection::default(), stopped).await
+        serve(listener, routes, &Protection::default(), stopped).await;
     });
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let head = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -187,7 +187,7 @@ pub(crate) async fn request(shared: &Arc<Shared>, method: &str, target: &str) ->
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
     stop.send(()).unwrap();
-    server.await.unwrap().unwrap();
+    server.await.unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Answer { status, head: head.to_lowercase(), body: body.to_owned() }

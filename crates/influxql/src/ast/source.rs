@@ -23,6 +23,14 @@ pub struct Measurement {
     pub span: Span,
 }
 
+impl Measurement {
+    /// Whether its name is empty: `FROM ""`.
+    #[must_use]
+    pub fn is_unnamed(&self) -> bool {
+        matches!(&self.name, MeasurementName::Name(name) if name.is_empty())
+    }
+}
+
 /// The last segment of a [`Measurement`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum MeasurementName {

@@ -69,7 +69,6 @@ pub struct EdgeRow {
     /// The protocol's name.
     pub protocol: String,
     /// How the node stands to it.
-    #[schema(inline)]
     pub relation: RelationName,
     /// Per second.
     pub rate_bytes_in: Option<f64>,

@@ -9,10 +9,8 @@ pub struct Graph {
     /// What was answered.
     pub range: Range,
     /// Services and addresses.
-    #[schema(inline)]
     pub vertices: Vertices,
     /// Between them.
-    #[schema(inline)]
     pub links: Links,
     /// Links left out.
     pub cut: u64,
@@ -21,7 +19,7 @@ pub struct Graph {
 /// Columns of one length.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Vertices {
-    /// A card's id.
+    /// A card's id (`service:…`, `endpoint:…`).
     pub id: Vec<String>,
     /// To be shown.
     pub name: Vec<String>,

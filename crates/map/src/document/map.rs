@@ -32,7 +32,6 @@ pub struct Rest {
     /// What these counted.
     pub totals: Totals,
     /// Map edges that are left out although both cards are there.
-    #[schema(inline)]
     pub unlinked: Unlinked,
 }
 
@@ -58,7 +57,8 @@ pub struct Waiting {
     pub remedy: String,
 }
 
-/// What a card stands for.
+/// What a card stands for. `outside`: also `outside-providers`; `other`: `folded` and `rest`; `group`: an endpoint,
+/// a node, a label's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CardKind {
@@ -82,13 +82,12 @@ pub struct Card {
     /// Its id.
     pub id: String,
     /// What it stands for.
-    #[schema(inline)]
     pub kind: CardKind,
-    /// Text as it was given.
+    /// Text as it was given, to be shown as text.
     pub name: String,
     /// Its addresses.
     pub addresses: Vec<String>,
-    /// Of a service.
+    /// Of a service, as `8080/TCP`.
     pub ports: Vec<String>,
     /// Its labels.
     pub labels: Labels,
@@ -106,7 +105,7 @@ pub struct Card {
     pub served: Option<Traffic>,
     /// Edges that begin here; null where none does.
     pub asked: Option<Traffic>,
-    /// Bytes per second over the range in 30 equal parts; null is a gap.
+    /// Bytes per second, both directions, of `served` (else `asked`) over the range in 30 equal parts; null is a gap.
     pub spark: Vec<Option<f64>>,
     /// Whether its numbers are known.
     pub state: State,
@@ -114,19 +113,21 @@ pub struct Card {
     pub state_since: Option<i64>,
     /// What is wrong with them.
     pub marks: Vec<Mark>,
-    /// Null unless expanded.
+    /// Null unless expanded. At most 100, those with most bytes, in order of address.
     pub members: Option<Vec<Member>>,
     /// The members past these; null where none is.
     pub members_rest: Option<MembersRest>,
 }
 
-/// An address within a card.
+/// Who is on a card: an owner with all its addresses, or an address that nobody owns.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Member {
     /// Its id.
     pub id: String,
-    /// The address.
+    /// The address that it is named by: its owner's first, or the only one.
     pub address: String,
+    /// All of them: a container with one of IPv4 and one of IPv6 is one member.
+    pub addresses: Vec<String>,
     /// Of the owner; empty where nobody named it.
     pub name: String,
     /// The owner's labels.
@@ -135,7 +136,7 @@ pub struct Member {
     pub node: Option<String>,
     /// Since when it is this owner's.
     pub since: Option<i64>,
-    /// Of the card's bytes, 0 to 1; null where unknown.
+    /// Of the card's bytes within the range (both directions, of what the card shows), 0 to 1; null where unknown.
     #[schema(minimum = 0, maximum = 1)]
     pub share: Option<f64>,
     /// Edges that end here; null where none does.
@@ -173,7 +174,8 @@ pub enum Path {
     Mixed,
 }
 
-/// Between what is visible.
+/// Between what is visible: an end is a member where its card is expanded and the member is among those given, else
+/// the card. Both ends may be one card (a hairpin) and two may run both ways (a cycle).
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct MapEdge {
     /// Its id.
@@ -183,7 +185,6 @@ pub struct MapEdge {
     /// The card or member that answers.
     pub to: String,
     /// Through the service's address, past it, or both.
-    #[schema(inline)]
     pub path: Path,
     /// Their names.
     pub protocols: Vec<String>,

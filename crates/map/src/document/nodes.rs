@@ -1,13 +1,14 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Something was lost, is unknown or stale.
+/// Something was lost, is unknown or stale. The sentences are complete and name the node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Notice {
-    /// What kind.
+    /// A kind of loss (`LossKind`), a faulty node (`node-late`, `node-unreachable`, `node-faulty`,
+    /// `node-duplicate`, `clock-skew`), `names-stale` (a topology source is silent), `blind-spot`, `store` (e.g. disk
+    /// full). Others may come.
     pub kind: String,
     /// How grave.
-    #[schema(inline)]
     pub severity: Severity,
     /// Where.
     pub node: Option<String>,
@@ -27,7 +28,8 @@ pub struct Notice {
     pub remedy: Option<String>,
 }
 
-/// How grave a notice is, the gravest first.
+/// How grave a notice is. `error`: numbers are missing now; `warning`: some are missing or not exact; `info`: to be
+/// known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -52,7 +54,8 @@ pub struct Nodes {
     pub server: Hello,
 }
 
-/// How an agent does.
+/// How an agent does. `ok`; `late`: answers, but its last interval is older than three; `unreachable`: does not answer;
+/// `faulty`: its answers can't be used, or it says itself that it fails; `duplicate`: another agent has the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeState {
@@ -76,7 +79,6 @@ pub struct Node {
     /// Where it is asked.
     pub address: String,
     /// How it does.
-    #[schema(inline)]
     pub state: NodeState,
     /// Since when.
     pub state_since: i64,
@@ -99,7 +101,6 @@ pub struct Node {
     /// Of its program.
     pub version: Option<String>,
     /// Where its numbers come from.
-    #[schema(inline)]
     pub source: Option<SourceName>,
     /// What it can't see, each with its remedy.
     pub blind_spots: Vec<String>,
@@ -187,7 +188,7 @@ pub struct NodeLoss {
     pub message: String,
     /// What to do.
     pub remedy: Option<String>,
-    /// Time and count of each moment at which it was noticed, at most 200.
+    /// `[time, count]` of each moment within the range at which it was noticed, at most 200 (neighbours joined).
     #[schema(value_type = Vec<Vec<i64>>)]
     pub times: Vec<(i64, i64)>,
 }
@@ -206,7 +207,7 @@ pub struct Hello {
     /// Milliseconds between two looks of the agents.
     #[schema(minimum = 1)]
     pub interval: i64,
-    /// Changes with the page that is built in.
+    /// Changes with the page that is built in: another value means that the page should be loaded again.
     pub page: String,
 }
 

@@ -18,14 +18,13 @@ pub enum Side {
 pub struct Series {
     /// What it is of.
     pub id: String,
-    /// To be shown.
+    /// To be shown; of an edge `11.1.1.2 → 100.1.1.3:8080 → 10.1.1.7:80`, of a map edge `FROM → TO`.
     pub name: String,
     /// Null where the id is no card and no member.
-    #[schema(inline)]
     pub side: Option<Side>,
     /// What was answered; its `step` is the series'.
     pub range: Range,
-    /// Start of each step.
+    /// Start of each step, rising by `step`, complete.
     pub times: Vec<i64>,
     /// Per second; null is a gap.
     pub bytes_in: Vec<Option<f64>>,
@@ -48,6 +47,6 @@ pub struct Series {
     pub marks: Vec<Mark>,
     /// What touches these numbers, in order of time.
     pub losses: Vec<Notice>,
-    /// A query that gives the same rates; null where it would be too long.
+    /// A query for `/query?db=…` that gives the same rates; null where it would be too long.
     pub influxql: Option<String>,
 }

@@ -28,7 +28,6 @@ pub struct TopologyService {
     /// Its virtual addresses.
     pub addresses: Vec<String>,
     /// Its ports.
-    #[schema(inline)]
     pub ports: Vec<TopologyPort>,
     /// What its providers bear.
     pub selectors: Labels,
@@ -74,7 +73,6 @@ pub struct TopologySource {
     /// Its name.
     pub name: String,
     /// How it is.
-    #[schema(inline)]
     pub state: SourceHealth,
     /// Since when its word is what it is.
     pub since: i64,

@@ -190,9 +190,13 @@ impl Maker<'_, '_> {
         let owner = owner.or_else(|| self.names.owner(address, at).map(Named::from));
         let lives = sum.id.and_then(|id| self.naming.node(id));
         let node = lives.or_else(|| owner.and_then(|owner| owner.entity.node.as_deref()));
+        // Of an owner of a whole network only the one that was seen.
+        let addresses = owner.map(|owner| &owner.entity.addresses[..]).unwrap_or_default();
+        let all = if addresses.contains(&address.into()) { addresses } else { &[address.into()] };
         Member {
             id: format!("{}!{address}", self.grouping.id(card)),
             address: address.to_string(),
+            addresses: all.iter().map(ToString::to_string).collect(),
             name: owner.map(|owner| owner.entity.name.clone()).unwrap_or_default(),
             labels: owner.map(|owner| labels(&owner.entity.labels)).unwrap_or_default(),
             node: node.map(str::to_owned),

@@ -90,6 +90,7 @@ impl CardSum {
 /// What one member of a card gathers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct MemberSum {
+    /// One of its addresses, where an edge showed one.
     pub(crate) id: Option<AddressId>,
     pub(crate) asked: Sum,
     pub(crate) served: Sum,
@@ -108,9 +109,7 @@ pub(crate) struct Cut {
 pub(crate) struct Gathered<'r> {
     pub(crate) edges: Vec<(&'r Observed, Ends)>,
     cards: PerId<String, Option<CardSum>>,
-    on: HashSet<(CardId, AddressId), foldhash::fast::RandomState>,
-    /// Providers that the sources of names know and no edge of the store ever showed.
-    never_seen: HashMap<CardId, BTreeSet<IpAddr>>,
+    on: HashSet<(CardId, IpAddr), foldhash::fast::RandomState>,
 }
 
 impl<'r> Gathered<'r> {
@@ -124,7 +123,6 @@ impl<'r> Gathered<'r> {
             edges: Vec::with_capacity(edges.len()),
             cards: PerId::filled(None, grouping.cards().len()),
             on: HashSet::default(),
-            never_seen: HashMap::new(),
         };
         for &edge in edges {
             let ends = grouping.ends(naming, edge);
@@ -156,22 +154,12 @@ impl<'r> Gathered<'r> {
     }
 
     /// Adds the named services and their providers that have no traffic.
-    pub(crate) fn add_idle(
-        &mut self,
-        naming: &Naming<'_>,
-        grouping: &Grouping<'_>,
-        provided: &ServicesDocument,
-    ) {
+    pub(crate) fn add_idle(&mut self, grouping: &Grouping<'_>, provided: &ServicesDocument) {
         for (name, providers) in &provided.children {
             let id = place::named_service(name);
             let Some(card) = grouping.cards().find(id.as_str()) else { continue };
             self.card(card);
-            for address in providers {
-                match naming.catalogue.addresses().find(address) {
-                    Some(member) => _ = self.on.insert((card, member)),
-                    None => _ = self.never_seen.entry(card).or_default().insert(*address),
-                }
-            }
+            self.on.extend(providers.iter().map(|address| (card, *address)));
         }
     }
 
@@ -196,11 +184,6 @@ impl<'r> Gathered<'r> {
         for (card, _) in std::mem::take(&mut self.on) {
             if let Some(card) = self.card(card) {
                 card.size += 1;
-            }
-        }
-        for (card, addresses) in std::mem::take(&mut self.never_seen) {
-            if let Some(card) = self.card(card) {
-                card.size += addresses.len() as u64;
             }
         }
         cut
@@ -229,9 +212,6 @@ impl<'r> Gathered<'r> {
         let on = std::mem::take(&mut self.on).into_iter();
         let moved = |card| if gone.contains(&card) { rest } else { card };
         self.on = on.map(|(card, member)| (moved(card), member)).collect();
-        for (card, addresses) in std::mem::take(&mut self.never_seen) {
-            self.never_seen.entry(moved(card)).or_default().extend(addresses);
-        }
     }
 
     /// The members of these cards.
@@ -248,19 +228,19 @@ impl<'r> Gathered<'r> {
         if all.is_empty() {
             return all;
         }
-        let mut member = |card: CardId, id: Option<AddressId>, add: &dyn Fn(&mut MemberSum)| {
-            if let (Some(members), Some(id)) = (all.get_mut(&card), id) {
-                let member = members.entry(naming.catalogue.address(id)).or_default();
-                member.id = Some(id);
-                add(member);
+        let mut member = |card: CardId, address: Option<IpAddr>, add: &dyn Fn(&mut MemberSum)| {
+            if let (Some(members), Some(address)) = (all.get_mut(&card), address) {
+                add(members.entry(address).or_default());
             }
         };
         for (edge, ends) in &self.edges {
             member(ends.from, ends.from_member, &|member| {
+                member.id.get_or_insert(edge.key.endpoint);
                 member.asked.add(edge);
                 member.condition.add(edge);
             });
             member(ends.to, ends.to_member, &|member| {
+                member.id.get_or_insert(edge.key.provider);
                 member.served.add(edge);
                 member.condition.add(edge);
             });
@@ -269,8 +249,8 @@ impl<'r> Gathered<'r> {
             let card = grouping.cards().find(place::named_service(name).as_str());
             if let Some(members) = card.and_then(|card| all.get_mut(&card)) {
                 for address in providers {
-                    let id = naming.catalogue.addresses().find(address);
-                    members.entry(*address).or_default().id = id;
+                    let member = members.entry(*address).or_default();
+                    member.id = member.id.or_else(|| naming.catalogue.addresses().find(address));
                 }
             }
         }

@@ -6,10 +6,8 @@ use std::net::IpAddr;
 use svcflow_model::Protocol;
 
 use super::gather::{Gathered, MemberSum};
-use crate::catalogue::AddressId;
 use crate::document::{MapEdge, Path};
 use crate::grouping::{CardId, Grouping};
-use crate::naming::Naming;
 use crate::sums::{Condition, Sum};
 
 /// Members of a card past these are only counted.
@@ -63,25 +61,23 @@ impl Link {
 }
 
 /// A card, or one of its members that is given.
-type End = (CardId, Option<AddressId>);
+type End = (CardId, Option<IpAddr>);
 
 /// Every map edge, the greatest first.
 pub(super) fn links(
-    naming: &Naming<'_>,
     grouping: &Grouping<'_>,
     gathered: &Gathered<'_>,
     members: &HashMap<CardId, BTreeMap<IpAddr, MemberSum>>,
 ) -> Vec<Link> {
     let mut visible = HashSet::new();
     for (card, members) in members {
-        let ids = given(members).into_iter().filter_map(|(_, member)| member.id);
-        visible.extend(ids.map(|id| (*card, id)));
+        visible.extend(given(members).into_iter().map(|(address, _)| (*card, address)));
     }
-    let end = |card, member: Option<AddressId>| -> End {
+    let end = |card, member: Option<IpAddr>| -> End {
         (card, member.filter(|member| visible.contains(&(card, *member))))
     };
     let name = |(card, member): End| match member {
-        Some(member) => format!("{}!{}", grouping.id(card), naming.catalogue.address(member)),
+        Some(member) => format!("{}!{member}", grouping.id(card)),
         None => grouping.id(card).to_owned(),
     };
     let mut places: HashMap<(End, End), usize, foldhash::fast::RandomState> = HashMap::default();

@@ -7,7 +7,7 @@ use svcflow_store::{Block, Order, SeriesId, TimeRange};
 
 use super::budget::Held;
 use super::node::Query;
-use super::outputs::put_out;
+use super::outputs::{numbers, put_out};
 use super::rows::Rows;
 use super::scan::{Consumer, Flow, Leaf, ReadAs, SeriesRows};
 use crate::plan::{Kind, Level};
@@ -30,7 +30,8 @@ impl Batch {
 
     fn new(rows: Rows, groups: Vec<(usize, Range<usize>)>) -> Self {
         let time = Column::valid(Values::Time(rows.times));
-        Self { columns: std::iter::once(time).chain(rows.columns).collect(), groups }
+        let columns = rows.columns.into_iter().map(numbers);
+        Self { columns: std::iter::once(time).chain(columns).collect(), groups }
     }
 }
 
@@ -71,7 +72,7 @@ impl Query<'_> {
         }
         kept.sort_unstable_by_key(|(group, _)| *group);
         if matches!(level.fill, svcflow_influxql::Fill::Previous) {
-            rows.lanes = numbers(&kept, rows.times.len());
+            rows.lanes = numbered(&kept, rows.times.len());
         }
         let known = vec![true; rows.columns.len()];
         Ok(Batch::new(put_out(level, rows, &known), kept))
@@ -264,7 +265,7 @@ impl Column {
 }
 
 /// Which group each row is of.
-fn numbers(groups: &[(usize, Range<usize>)], rows: usize) -> Vec<u32> {
+fn numbered(groups: &[(usize, Range<usize>)], rows: usize) -> Vec<u32> {
     let mut numbers = vec![u32::MAX; rows];
     for (number, (_, range)) in (0..).zip(groups) {
         if let Some(those) = numbers.get_mut(range.clone()) {

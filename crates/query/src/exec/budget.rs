@@ -11,6 +11,7 @@ pub(crate) struct Budget<'a> {
     points: AtomicU64,
     buckets: AtomicU64,
     memory: AtomicU64,
+    of_all: &'a AtomicU64,
 }
 
 fn check(setting: &'static str, needed: u64, limit: Option<u64>) -> Result<(), QueryError> {
@@ -20,14 +21,33 @@ fn check(setting: &'static str, needed: u64, limit: Option<u64>) -> Result<(), Q
     }
 }
 
+/// Counts bytes as held, unless there is no room: who asks for too much must not take the room of others meanwhile.
+fn take(
+    setting: &'static str,
+    held: &AtomicU64,
+    bytes: u64,
+    limit: Option<u64>,
+) -> Result<(), QueryError> {
+    let more = |held: u64| {
+        let needed = held.saturating_add(bytes);
+        (needed <= limit.unwrap_or(u64::MAX)).then_some(needed)
+    };
+    match held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+        Ok(_) => Ok(()),
+        Err(held) => check(setting, held.saturating_add(bytes), limit),
+    }
+}
+
 impl<'a> Budget<'a> {
-    pub(crate) const fn new(limits: &'a Limits, cancel: &'a Cancel) -> Self {
+    /// `of_all` counts the bytes that all queries hold.
+    pub(crate) const fn new(limits: &'a Limits, cancel: &'a Cancel, of_all: &'a AtomicU64) -> Self {
         Self {
             limits,
             cancel,
             points: AtomicU64::new(0),
             buckets: AtomicU64::new(0),
             memory: AtomicU64::new(0),
+            of_all,
         }
     }
 
@@ -73,18 +93,25 @@ pub(crate) struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// So many more bytes.
+    /// So many more bytes; none where there is no room.
     pub(crate) fn add(&mut self, bytes: usize) -> Result<(), QueryError> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let before = self.budget.memory.fetch_add(bytes, Ordering::Relaxed);
-        self.bytes += bytes;
-        check("max-select-memory", before.saturating_add(bytes), self.budget.limits.memory)
+        let limits = self.budget.limits;
+        take("max-select-memory", &self.budget.memory, bytes, limits.memory)?;
+        let taken = take("max-queries-memory", self.budget.of_all, bytes, limits.memory_of_all);
+        match taken {
+            Ok(()) => self.bytes += bytes,
+            Err(_) => _ = self.budget.memory.fetch_sub(bytes, Ordering::Relaxed),
+        }
+        taken
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.budget.memory.fetch_sub(self.bytes, Ordering::Relaxed);
+        for held in [&self.budget.memory, self.budget.of_all] {
+            held.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -96,15 +123,31 @@ mod tests {
     fn what_is_held_is_given_back() {
         let limits = Limits { memory: Some(10), points: Some(3), ..Limits::default() };
         let cancel = Cancel::default();
-        let budget = Budget::new(&limits, &cancel);
+        let of_all = AtomicU64::new(0);
+        let budget = Budget::new(&limits, &cancel, &of_all);
         {
             let mut held = budget.hold();
             held.add(6).unwrap();
             let text = held.add(6).unwrap_err().to_string();
             assert_eq!(text, "max-select-memory limit exceeded: (12/10)");
+            held.add(4).unwrap();
         }
         budget.hold().add(10).unwrap();
         budget.rows(3).unwrap();
         assert!(budget.rows(1).is_err());
+    }
+
+    #[test]
+    fn queries_share_what_all_may_hold() {
+        let limits = Limits { memory: Some(10), memory_of_all: Some(15), ..Limits::default() };
+        let (cancel, of_all) = (Cancel::default(), AtomicU64::new(0));
+        let [first, second] = [(); 2].map(|()| Budget::new(&limits, &cancel, &of_all));
+        let mut held = first.hold();
+        held.add(10).unwrap();
+        let text = second.hold().add(6).unwrap_err().to_string();
+        assert_eq!(text, "max-queries-memory limit exceeded: (16/15)");
+        drop(held);
+        second.hold().add(6).unwrap();
+        assert_eq!(of_all.load(Ordering::Relaxed), 0);
     }
 }

@@ -15,7 +15,7 @@ use super::node::{Node, NodeSource, Query};
 use super::outputs::put_out;
 use super::rows::{Rows, page};
 use crate::kernel::buckets::Buckets;
-use crate::kernel::fill::{FillWith, fill};
+use crate::kernel::fill::{FILL_BYTES, FillWith, fill};
 use crate::kernel::points::Points;
 use crate::kernel::transform::transform;
 use crate::plan::{Aggregate, Body, CallPlan, Kind, Level, Mapped, Transform};
@@ -143,7 +143,11 @@ impl Query<'_> {
         self.budget.buckets(u64::try_from(points.len()).unwrap_or(u64::MAX))?;
         if let Some(with) = filling(level, call) {
             let buckets = buckets(level, range);
-            let charge = &mut |count| self.budget.buckets(count);
+            let mut filling = self.budget.hold();
+            let charge = &mut |count| {
+                self.budget.buckets(count)?;
+                filling.add(usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(FILL_BYTES))
+            };
             points = fill(&points, &buckets, &with, level.ascending, charge)?;
         }
         held.add(points.bytes())?;

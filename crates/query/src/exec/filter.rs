@@ -7,7 +7,7 @@ use svcflow_store::{RoaringBitmap, SeriesId};
 
 use super::tables::StoredTable;
 use crate::kernel::eval::holds;
-use crate::plan::{BinaryOp, Eval, Input, Kind, LogicOp};
+use crate::plan::{BinaryOp, Eval, Input, Kind, LogicOp, MEASUREMENT_NAME, Regex};
 use crate::{Column, Scalar};
 
 /// Series that a condition lets through, by what of it must still be asked of each of their rows.
@@ -81,7 +81,7 @@ impl Filter<'_> {
     fn of_tags(&self, eval: &Eval) -> bool {
         match eval {
             Eval::Column(column) => self.tag(*column).is_some(),
-            Eval::Constant(_) | Eval::Null => true,
+            Eval::Constant(_) | Eval::Unsigned(_) | Eval::Null => true,
             Eval::Binary { left, right, .. } => self.of_tags(left) && self.of_tags(right),
             Eval::Matches { text, .. } => self.of_tags(text),
             Eval::Logic(_, operands) => operands.iter().all(|operand| self.of_tags(operand)),
@@ -108,23 +108,46 @@ impl Filter<'_> {
                     _ => return self.each(eval),
                 };
                 let Some(tag) = self.tag(tag) else { return RoaringBitmap::new() };
-                let equal = measurement.series_with(tag, value);
+                let equal = match tag {
+                    MEASUREMENT_NAME => self.named(|name| name == &**value),
+                    tag => measurement.series_with(tag, value),
+                };
                 if *op == BinaryOp::Equal { equal } else { measurement.series_all() - equal }
             }
             Eval::Matches { text, regex, negated } => {
                 let Eval::Column(tag) = &**text else { return self.each(eval) };
                 let Some(tag) = self.tag(*tag) else { return RoaringBitmap::new() };
-                let values = measurement.tag_values(tag).filter(|(value, _)| regex.is_match(value));
-                let mut matching = values.fold(RoaringBitmap::new(), |all, (_, those)| all | those);
-                if regex.is_match("") {
-                    matching |= measurement.series_with(tag, "");
-                }
+                let matching = match tag {
+                    MEASUREMENT_NAME => self.named(|name| regex.is_match(name)),
+                    tag => self.matching(tag, regex),
+                };
                 if *negated { measurement.series_all() - matching } else { matching }
             }
             Eval::Constant(Scalar::Boolean(true)) => measurement.series_all().clone(),
-            Eval::Constant(_) | Eval::Null | Eval::Column(_) => RoaringBitmap::new(),
+            Eval::Constant(_) | Eval::Unsigned(_) | Eval::Null | Eval::Column(_) => {
+                RoaringBitmap::new()
+            }
             other => self.each(other),
         }
+    }
+
+    /// All series, or none: `_name` is the measurement's.
+    fn named(&self, holds: impl Fn(&str) -> bool) -> RoaringBitmap {
+        let measurement = &self.table.measurement;
+        match holds(measurement.name()) {
+            true => measurement.series_all().clone(),
+            false => RoaringBitmap::new(),
+        }
+    }
+
+    fn matching(&self, tag: &str, regex: &Regex) -> RoaringBitmap {
+        let measurement = &self.table.measurement;
+        let values = measurement.tag_values(tag).filter(|(value, _)| regex.is_match(value));
+        let mut matching = values.fold(RoaringBitmap::new(), |all, (_, those)| all | those);
+        if regex.is_match("") {
+            matching |= measurement.series_with(tag, "");
+        }
+        matching
     }
 
     /// Asks each series in turn.

@@ -148,6 +148,22 @@ impl<'a> Gathered<'a> {
         }
     }
 
+    /// Whether it takes the rows of a bucket together. Rows without a value, of a level within, then still say
+    /// where one bucket ends and the next begins.
+    pub(super) const fn of_buckets(&self) -> bool {
+        matches!(
+            self.work.call.aggregate,
+            Some(
+                Aggregate::Median
+                    | Aggregate::Mode
+                    | Aggregate::Stddev
+                    | Aggregate::Percentile(_)
+                    | Aggregate::Distinct
+                    | Aggregate::CountDistinct
+            )
+        )
+    }
+
     /// Adds points of a level within, which are of one source; says how much memory that takes.
     pub(super) fn points(&mut self, points: Points) -> usize {
         let empty = self.empty.clone();
@@ -277,6 +293,10 @@ impl<'a> Gathered<'a> {
             Store::Rows { streams, finer } => (streams, finer),
         };
         let mut points = merge_streams(streams, 1, level.ascending).into_points();
+        if points.len() == 0 {
+            // Where there are no rows, their type is still known: what is filled in becomes of it.
+            points.column = Column::empty(self.kind);
+        }
         let (aggregate, buckets) = (self.work.call.aggregate.as_ref(), &self.work.buckets);
         if let Some(finer) = finer {
             points = coarser(aggregate, points, buckets, &finer, &order.coarse, query.seed);
@@ -296,11 +316,18 @@ fn part_of(
     runs: &mut Vec<Run>,
 ) -> Accumulator {
     runs.clear();
-    // Parts are put together by their buckets, which must be ascending.
-    if points.times.first() > points.times.last() {
-        points.reverse();
-    }
     buckets.runs(&points.times, |start, run| runs.push((start, run)));
+    // Parts are put together by their buckets, which must be ascending; within one, rows stay in their order.
+    if points.times.first() > points.times.last() {
+        let mut rows: Vec<u32> = Vec::with_capacity(points.len());
+        runs.reverse();
+        for (_, run) in runs.iter_mut() {
+            let from = rows.len();
+            rows.extend(run.clone().filter_map(|row| u32::try_from(row).ok()));
+            *run = from..rows.len();
+        }
+        points = points.pick(&rows);
+    }
     let beside: Vec<&Column> = points.beside.iter().collect();
     made.block(&points.times, &points.column, runs, &beside);
     made
@@ -346,7 +373,7 @@ fn of_rows(
 }
 
 impl Points {
-    fn reverse(&mut self) {
+    pub(super) fn reverse(&mut self) {
         self.times.reverse();
         self.lanes.reverse();
         self.column.reverse();

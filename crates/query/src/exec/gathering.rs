@@ -105,7 +105,8 @@ impl<'a> Gathering<'a> {
             let stream = inner_stream(node, rows, inner, map, lanes);
             let mut points = stream.select(&gathered.columns()).into_points();
             points.column = points.column.cast(gathered.kind);
-            held.add(gathered.points(points.valid()))?;
+            let points = if gathered.of_buckets() { points } else { points.valid() };
+            held.add(gathered.points(points))?;
         }
         Ok(())
     }

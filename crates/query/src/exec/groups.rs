@@ -1,5 +1,6 @@
 //! The groups of an answer: series whose tags that are grouped by are alike.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -118,12 +119,25 @@ pub(crate) fn each_tag<T>(
     keys: &[Arc<str>],
     make: impl Fn(&str) -> T,
 ) -> Vec<T> {
+    values_of(table, series, keys).map(make).collect()
+}
+
+/// The values of a series' tags of these keys, which are sorted; absent ones are empty.
+pub(crate) fn values_of<'t>(
+    table: &'t StoredTable,
+    series: u32,
+    keys: &'t [Arc<str>],
+) -> impl Iterator<Item = &'t str> {
     let mut tags = table.measurement.tags(SeriesId::new(series)).peekable();
-    let value = |key: &Arc<str>| {
-        while tags.next_if(|(known, _)| *known < &**key).is_some() {}
-        make(tags.next_if(|(known, _)| *known == &**key).map_or("", |(_, value)| value))
-    };
-    keys.iter().map(value).collect()
+    keys.iter().map(move |key| {
+        loop {
+            match tags.peek().map(|(known, _)| (*known).cmp(key)) {
+                Some(Ordering::Less) => _ = tags.next(),
+                Some(Ordering::Equal) => return tags.next().map_or("", |(_, value)| value),
+                Some(Ordering::Greater) | None => return "",
+            }
+        }
+    })
 }
 
 /// The groups that `SLIMIT` and `SOFFSET` leave, of which an offset without a limit leaves none (InfluxDB's

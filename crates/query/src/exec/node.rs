@@ -1,9 +1,9 @@
 //! A plan tied to what is stored: each place where it reads a measurement has its series.
 
-use svcflow_store::{SeriesId, TimeRange};
+use svcflow_store::TimeRange;
 
 use super::budget::Budget;
-use super::groups::{Group, Groups, Place, group};
+use super::groups::{Group, Groups, Place, group, values_of};
 use super::scan::Leaf;
 use super::tables::StoredTable;
 use crate::QueryError;
@@ -77,15 +77,12 @@ impl<'a> Query<'a> {
         let found = members.and_then(|members| {
             let leaf = self.leaves.get(members.leaf)?;
             let series = self.groups.series.get(members.leaf)?.get(members.range.start)?;
-            Some((leaf, SeriesId::new(*series)))
+            Some((leaf, *series))
         });
         let Some((leaf, series)) = found else { return "" };
-        let mut tags = leaf.table.measurement.tags(series).peekable();
-        for key in self.root.level.dimensions.iter() {
-            while tags.next_if(|(known, _)| *known < &**key).is_some() {}
-            let value = tags.next_if(|(known, _)| *known == &**key);
-            all.push((&**key, value.map_or("", |(_, value)| value)));
-        }
+        let keys = &self.root.level.dimensions;
+        let values = values_of(leaf.table, series, keys);
+        all.extend(keys.iter().map(|key| &**key).zip(values));
         &leaf.table.table.name
     }
 }

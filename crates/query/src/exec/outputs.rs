@@ -3,7 +3,7 @@
 use svcflow_influxql as ql;
 
 use super::rows::Rows;
-use crate::kernel::eval::{Division, evaluate};
+use crate::kernel::eval::evaluate;
 use crate::plan::{Kind, Level};
 use crate::{Column, Scalar, Validity, Values};
 
@@ -20,16 +20,13 @@ pub(crate) fn put_out(level: &Level, mut rows: Rows, known: &[bool]) -> Rows {
         }
     }
     let count = rows.len();
-    let columns = level
-        .outputs
-        .iter()
-        .map(|output| numbers(evaluate(&output.eval, &rows.columns, count, Division::Float)))
-        .collect();
+    let columns =
+        level.outputs.iter().map(|output| evaluate(&output.eval, &rows.columns, count)).collect();
     Rows { columns, ..rows }
 }
 
-/// What isn't a number is nothing.
-fn numbers(mut column: Column) -> Column {
+/// What isn't a number is nothing in an answer; a statement around still calculates with it.
+pub(super) fn numbers(mut column: Column) -> Column {
     if let Values::Float(values) = &column.values
         && values.iter().any(|value| value.is_nan())
     {

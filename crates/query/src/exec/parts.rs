@@ -60,10 +60,14 @@ impl Unordered {
 }
 
 /// The points in the order in which they are put out: by bucket, and in a bucket by series, whichever way the
-/// buckets go.
+/// buckets go. Those of one series stay as they are: a bucket may come again where rows of several series
+/// within followed each other.
 pub(super) fn ordered(unordered: Unordered, ascending: bool) -> Points {
     let Unordered { mut points, starts } = unordered;
-    if points.lanes.is_empty() && ascending {
+    if points.lanes.is_empty() {
+        if !ascending {
+            points.reverse();
+        }
         return points;
     }
     let mut order: Vec<u32> = (0..u32::try_from(points.len()).unwrap_or(u32::MAX)).collect();
@@ -159,5 +163,32 @@ fn picked<T>(
             lanes: Vec::new(),
         },
         starts: runs.starts,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(starts: &[i64], lanes: &[u32], ascending: bool) -> Vec<i64> {
+        let points = Points {
+            times: starts.iter().zip(0..).map(|(start, row)| start * 10 + row).collect(),
+            column: Column::valid(Values::Integer(vec![0; starts.len()])),
+            beside: Vec::new(),
+            lanes: lanes.to_vec(),
+        };
+        ordered(Unordered { points, starts: starts.to_vec() }, ascending).times
+    }
+
+    #[test]
+    fn buckets_of_one_series_may_come_again() {
+        assert_eq!(times(&[1, 2, 1, 2], &[], true), [10, 21, 12, 23]);
+        assert_eq!(times(&[1, 2, 1, 2], &[], false), [23, 12, 21, 10]);
+    }
+
+    #[test]
+    fn series_take_turns_within_a_bucket() {
+        assert_eq!(times(&[1, 2, 1, 2], &[0, 0, 1, 1], true), [10, 12, 21, 23]);
+        assert_eq!(times(&[1, 2, 1, 2], &[0, 0, 1, 1], false), [21, 23, 10, 12]);
     }
 }

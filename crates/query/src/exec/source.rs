@@ -229,7 +229,7 @@ fn without_functions(eval: &Eval) -> Eval {
         Eval::Logic(op, operands) => {
             Eval::Logic(*op, operands.iter().map(without_functions).collect())
         }
-        Eval::Column(_) | Eval::Constant(_) | Eval::Null => eval.clone(),
+        Eval::Column(_) | Eval::Constant(_) | Eval::Unsigned(_) | Eval::Null => eval.clone(),
     }
 }
 

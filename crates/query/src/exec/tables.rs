@@ -114,6 +114,9 @@ impl<'a> StoreTables<'a> {
 
 impl Tables for StoreTables<'_> {
     fn find(&mut self, measurement: &ql::Measurement) -> Result<Vec<Arc<Table>>, QueryError> {
+        if measurement.is_unnamed() {
+            return Err(QueryError::Invalid("invalid measurement".into()));
+        }
         let session = self.session;
         let database = measurement.database.as_deref().unwrap_or(&session.database);
         if database.is_empty() {

@@ -105,9 +105,14 @@ impl State for Mean<i64> {
 }
 
 impl State for Spread<f64> {
+    // Once there is something that isn't a number, it stays: so Go's `math.Min` and `math.Max` have it.
     fn merge(&mut self, other: &Self) {
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
+        if other.min < self.min || other.min.is_nan() {
+            self.min = other.min;
+        }
+        if other.max > self.max || other.max.is_nan() {
+            self.max = other.max;
+        }
     }
 }
 
@@ -119,8 +124,13 @@ impl State for Spread<i64> {
 }
 
 /// What can be picked: how InfluxDB orders values of the type.
-pub(crate) trait Picked: Clone {
+pub(crate) trait Picked: Clone + PartialEq {
     fn less(&self, other: &Self) -> bool;
+
+    /// Whether it has a place in that order: what isn't a number has none.
+    fn is_ordered(&self) -> bool {
+        true
+    }
 
     /// Of two rows of one instant, whether this is the first one rather than the other.
     fn before_at_once(&self, other: &Self) -> bool {
@@ -131,6 +141,10 @@ pub(crate) trait Picked: Clone {
 impl Picked for f64 {
     fn less(&self, other: &Self) -> bool {
         self < other
+    }
+
+    fn is_ordered(&self) -> bool {
+        !self.is_nan()
     }
 }
 
@@ -163,8 +177,8 @@ impl Picking {
         match self {
             Self::First => time < known_time || (time == known_time && value.before_at_once(known)),
             Self::Last => time > known_time || (time == known_time && known.less(value)),
-            Self::Min => value.less(known) || (!known.less(value) && time < known_time),
-            Self::Max => known.less(value) || (!value.less(known) && time < known_time),
+            Self::Min => value.less(known) || (known == value && time < known_time),
+            Self::Max => known.less(value) || (known == value && time < known_time),
         }
     }
 }

@@ -53,6 +53,17 @@ impl Validity {
         }
     }
 
+    /// Valid where one of them is.
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, _) | (_, Self::All) => Self::All,
+            (Self::None, it) | (it, Self::None) => it.clone(),
+            (Self::Mask(a), Self::Mask(b)) => {
+                Self::of(a.iter().zip(b).map(|(a, b)| *a || *b).collect())
+            }
+        }
+    }
+
     fn mask(&self, rows: usize) -> Vec<bool> {
         match self {
             Self::All => vec![true; rows],

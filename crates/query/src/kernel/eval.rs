@@ -8,29 +8,29 @@ use crate::plan::{BinaryOp, Eval, LogicOp, Regex};
 use crate::scalar_math::MathFunction;
 use crate::{Column, Scalar, Validity, Values};
 
-/// What dividing two integers gives.
+/// Where an expression stands, and so by which of InfluxDB's rules it is calculated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Division {
-    /// A float: what is put out.
-    Float,
-    /// An integer: within conditions.
-    Integer,
+enum Place {
+    /// It is put out: integers divide to floats, and nothing is false beside a boolean.
+    Output,
+    /// Integers divide to integers.
+    Condition,
 }
 
-/// Calculates an expression of rows of these columns.
-pub(crate) fn evaluate(eval: &Eval, columns: &[Column], rows: usize, division: Division) -> Column {
-    Evaluator { columns, rows, division }.vector(eval).into_column(rows)
+/// Calculates an expression that is put out, of rows of these columns.
+pub(crate) fn evaluate(eval: &Eval, columns: &[Column], rows: usize) -> Column {
+    Evaluator { columns, rows, place: Place::Output }.vector(eval).into_column(rows)
 }
 
 /// The rows for which a condition holds.
 pub(crate) fn holds(condition: &Eval, columns: &[Column], rows: usize) -> Vec<bool> {
-    Evaluator { columns, rows, division: Division::Integer }.truth(condition)
+    Evaluator { columns, rows, place: Place::Condition }.truth(condition)
 }
 
 struct Evaluator<'a> {
     columns: &'a [Column],
     rows: usize,
-    division: Division,
+    place: Place,
 }
 
 /// Values of all rows.
@@ -38,6 +38,7 @@ enum Vector<'a> {
     Column(&'a Column),
     Owned(Column),
     Constant(&'a Scalar),
+    Unsigned(u64),
     Null,
 }
 
@@ -58,6 +59,7 @@ impl Vector<'_> {
             Self::Constant(Scalar::String(value)) => {
                 Column::valid(Values::Same(Arc::clone(value), rows))
             }
+            Self::Unsigned(value) => Column::valid(Values::Float(vec![unsigned(value); rows])),
             Self::Null => Column::nulls(crate::plan::Kind::Float, rows),
         }
     }
@@ -66,7 +68,7 @@ impl Vector<'_> {
         match self {
             Self::Column(column) => &column.validity,
             Self::Owned(column) => &column.validity,
-            Self::Constant(_) => &Validity::All,
+            Self::Constant(_) | Self::Unsigned(_) => &Validity::All,
             Self::Null => &Validity::None,
         }
     }
@@ -75,12 +77,13 @@ impl Vector<'_> {
         match self {
             Self::Column(column) => Some(&column.values),
             Self::Owned(column) => Some(&column.values),
-            Self::Constant(_) | Self::Null => None,
+            Self::Constant(_) | Self::Unsigned(_) | Self::Null => None,
         }
     }
 
     fn floats(&self) -> Option<Operand<'_, f64>> {
         match (self, self.values()) {
+            (Self::Unsigned(value), _) => Some(Operand::One(unsigned(*value))),
             (Self::Constant(Scalar::Float(value)), _) => Some(Operand::One(*value)),
             (Self::Constant(Scalar::Integer(value)), _) => {
                 Some(Operand::One(integer_to_float(*value)))
@@ -155,6 +158,7 @@ impl<'a> Evaluator<'a> {
         match eval {
             Eval::Column(at) => self.columns.get(*at).map_or(Vector::Null, Vector::Column),
             Eval::Constant(value) => Vector::Constant(value),
+            Eval::Unsigned(value) => Vector::Unsigned(*value),
             Eval::Null => Vector::Null,
             Eval::Binary { op, left, right } => {
                 self.binary(*op, &self.vector(left), &self.vector(right))
@@ -203,6 +207,9 @@ impl<'a> Evaluator<'a> {
     }
 
     fn binary(&self, op: BinaryOp, left: &Vector<'_>, right: &Vector<'_>) -> Vector<'a> {
+        if let (Some(apply), Some(those)) = (boolean_operation(op), left.booleans()) {
+            return Vector::Owned(self.booleans(apply, left, &those, right));
+        }
         let validity = left.validity().and(right.validity());
         if op.is_comparison() {
             let holds = self.compare(op, left, right);
@@ -213,10 +220,50 @@ impl<'a> Evaluator<'a> {
         values.map_or(Vector::Null, |values| Vector::Owned(Column { values, validity }))
     }
 
+    /// An operation of booleans: false beside what isn't one.
+    fn booleans(
+        &self,
+        apply: fn(bool, bool) -> bool,
+        left: &Vector<'_>,
+        values: &Operand<'_, bool>,
+        right: &Vector<'_>,
+    ) -> Column {
+        let rows = self.rows;
+        let (validity, there) = (left.validity(), right.validity());
+        let Some(others) = right.booleans() else {
+            // Nothing at all is false in what is put out, so that the left side decides.
+            let own = |a: bool| self.place == Place::Output && apply(a, false);
+            let falses = Operand::One(false);
+            let mut holds = zip(values, &falses, rows, |a, _| own(*a));
+            holds.iter_mut().enumerate().for_each(|(row, it)| *it &= !there.is_valid(row));
+            return Column { values: Values::Boolean(holds), validity: validity.clone() };
+        };
+        let validity = match self.place {
+            Place::Output => validity.or(there),
+            Place::Condition => validity.and(there),
+        };
+        let present = |operand: &Operand<'_, bool>, validity: &Validity| {
+            masked(zip(operand, operand, rows, |a, _| *a), validity)
+        };
+        let (values, others) = (present(values, left.validity()), present(&others, there));
+        let both = values.iter().zip(others).map(|(a, b)| apply(*a, b)).collect();
+        Column { values: Values::Boolean(both), validity }
+    }
+
     /// `None` where these types can't be compared, so that nothing holds.
     fn compare(&self, op: BinaryOp, left: &Vector<'_>, right: &Vector<'_>) -> Option<Vec<bool>> {
         if let (Some(left), Some(right)) = (left.integers(), right.integers()) {
             return Some(zip(&left, &right, self.rows, |a, b| ordered(op, Some(a.cmp(b)))));
+        }
+        // An integer is less than one that is more than any.
+        match (left, right) {
+            (Vector::Unsigned(_), right) if right.integers().is_some() => {
+                return Some(vec![ordered(op, Some(Ordering::Greater)); self.rows]);
+            }
+            (left, Vector::Unsigned(_)) if left.integers().is_some() => {
+                return Some(vec![ordered(op, Some(Ordering::Less)); self.rows]);
+            }
+            _ => {}
         }
         if let (Some(left), Some(right)) = (left.floats(), right.floats()) {
             return Some(zip(&left, &right, self.rows, |a, b| ordered(op, a.partial_cmp(b))));
@@ -234,7 +281,7 @@ impl<'a> Evaluator<'a> {
 
     fn arithmetic(&self, op: BinaryOp, left: &Vector<'_>, right: &Vector<'_>) -> Option<Values> {
         if let (Some(left), Some(right)) = (left.integers(), right.integers()) {
-            if op == BinaryOp::Divide && self.division == Division::Float {
+            if op == BinaryOp::Divide && self.place == Place::Output {
                 let divide =
                     |a: &i64, b: &i64| quotient(integer_to_float(*a), integer_to_float(*b));
                 return Some(Values::Float(zip(&left, &right, self.rows, divide)));
@@ -242,18 +289,9 @@ impl<'a> Evaluator<'a> {
             let apply = integer_operation(op)?;
             return Some(Values::Integer(zip(&left, &right, self.rows, |a, b| apply(*a, *b))));
         }
-        if let (Some(left), Some(right)) = (left.floats(), right.floats()) {
-            let apply = float_operation(op)?;
-            return Some(Values::Float(zip(&left, &right, self.rows, |a, b| apply(*a, *b))));
-        }
-        let (left, right) = (left.booleans()?, right.booleans()?);
-        let apply: fn(bool, bool) -> bool = match op {
-            BinaryOp::BitAnd => |a, b| a && b,
-            BinaryOp::BitOr => |a, b| a || b,
-            BinaryOp::BitXor => |a, b| a != b,
-            _ => return None,
-        };
-        Some(Values::Boolean(zip(&left, &right, self.rows, |a, b| apply(*a, *b))))
+        let (left, right) = (left.floats()?, right.floats()?);
+        let apply = float_operation(op)?;
+        Some(Values::Float(zip(&left, &right, self.rows, |a, b| apply(*a, *b))))
     }
 
     fn math(&self, function: MathFunction, args: &'a [Eval]) -> Vector<'a> {
@@ -309,6 +347,20 @@ const fn ordered(op: BinaryOp, order: Option<Ordering>) -> bool {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "beside floats it is no more than a number")]
+const fn unsigned(value: u64) -> f64 {
+    value as f64
+}
+
+fn boolean_operation(op: BinaryOp) -> Option<fn(bool, bool) -> bool> {
+    Some(match op {
+        BinaryOp::BitAnd => |a, b| a && b,
+        BinaryOp::BitOr => |a, b| a || b,
+        BinaryOp::BitXor => |a, b| a != b,
+        _ => return None,
+    })
+}
+
 /// InfluxDB's quotient by zero is zero.
 fn quotient(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
@@ -359,7 +411,7 @@ mod tests {
     fn integers_divide_by_where_they_stand() {
         let columns = [column(Values::Integer(vec![30, 7]), &[true, true])];
         let half = binary(BinaryOp::Divide, Eval::Column(0), constant(20));
-        let put_out = evaluate(&half, &columns, 2, Division::Float);
+        let put_out = evaluate(&half, &columns, 2);
         assert_eq!(put_out.values, Values::Float(vec![1.5, 0.35]));
         let one = binary(BinaryOp::Equal, half, constant(1));
         assert_eq!(holds(&one, &columns, 2), [true, false]);
@@ -375,8 +427,79 @@ mod tests {
             );
         }
         let sum = binary(BinaryOp::Add, Eval::Column(0), constant(1));
-        let sum = evaluate(&sum, &columns, 2, Division::Float);
+        let sum = evaluate(&sum, &columns, 2);
         assert_eq!((sum.get(0), sum.get(1)), (Some(Scalar::Integer(2)), None));
+    }
+
+    fn shown(eval: &Eval, columns: &[Column], rows: usize) -> Vec<Option<Scalar>> {
+        let column = evaluate(eval, columns, rows);
+        (0..rows).map(|row| column.get(row)).collect()
+    }
+
+    #[test]
+    fn a_boolean_beside_something_else_is_false() {
+        let columns = [
+            column(Values::Boolean(vec![true, true, false, true]), &[true, true, true, false]),
+            column(Values::Integer(vec![3, 0, 3, 3]), &[true, false, true, true]),
+        ];
+        let some = |value| Some(Scalar::Boolean(value));
+        let of = |op| binary(op, Eval::Column(0), Eval::Column(1));
+        // Beside nothing at all it stays what it is.
+        assert_eq!(
+            shown(&of(BinaryOp::BitOr), &columns, 4),
+            [some(false), some(true), some(false), None]
+        );
+        assert_eq!(
+            shown(&of(BinaryOp::BitAnd), &columns, 4),
+            [some(false), some(false), some(false), None]
+        );
+        let text = Eval::Constant(Scalar::String("x".into()));
+        let either = binary(BinaryOp::BitXor, Eval::Column(0), text);
+        assert_eq!(shown(&either, &columns, 4), [some(false), some(false), some(false), None]);
+        let is_false = |eval| binary(BinaryOp::Equal, eval, Eval::Constant(Scalar::Boolean(false)));
+        assert_eq!(holds(&is_false(of(BinaryOp::BitOr)), &columns, 4), [true, true, true, false]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_false_beside_a_boolean() {
+        let columns = [
+            column(Values::Boolean(vec![true, true, false, false]), &[true, true, false, false]),
+            column(Values::Boolean(vec![true, false, true, false]), &[true, false, true, false]),
+        ];
+        let some = |value| Some(Scalar::Boolean(value));
+        let of = |op| binary(op, Eval::Column(0), Eval::Column(1));
+        assert_eq!(
+            shown(&of(BinaryOp::BitOr), &columns, 4),
+            [some(true), some(true), some(true), None]
+        );
+        assert_eq!(
+            shown(&of(BinaryOp::BitAnd), &columns, 4),
+            [some(true), some(false), some(false), None]
+        );
+    }
+
+    #[test]
+    fn integers_are_less_than_one_that_does_not_fit() {
+        let columns = [
+            column(Values::Integer(vec![i64::MAX, -1]), &[true, true]),
+            column(Values::Float(vec![9_223_372_036_854_775_808.0, 1e20]), &[true, true]),
+        ];
+        let compared = |op, column| binary(op, Eval::Column(column), Eval::Unsigned(1 << 63));
+        assert_eq!(holds(&compared(BinaryOp::Less, 0), &columns, 2), [true, true]);
+        assert_eq!(holds(&compared(BinaryOp::Equal, 0), &columns, 2), [false, false]);
+        assert_eq!(holds(&compared(BinaryOp::Equal, 1), &columns, 2), [true, false]);
+        let mirrored = binary(BinaryOp::Greater, Eval::Unsigned(1 << 63), Eval::Column(0));
+        assert_eq!(holds(&mirrored, &columns, 2), [true, true]);
+    }
+
+    #[test]
+    fn mathematical_functions_know_numbers_only() {
+        let columns = [column(Values::Boolean(vec![true]), &[true])];
+        let math = |function, args| Eval::Math { function, args };
+        let absolute = math(MathFunction::Abs, vec![Eval::Column(0)]);
+        assert_eq!(shown(&absolute, &columns, 1), [None]);
+        let power = math(MathFunction::Pow, vec![constant(2), Eval::Column(0)]);
+        assert_eq!(shown(&power, &columns, 1), [None]);
     }
 
     #[test]
@@ -389,9 +512,7 @@ mod tests {
     #[test]
     fn zero_and_overflow() {
         let columns = [column(Values::Integer(vec![i64::MAX]), &[true])];
-        let calculate = |op, by| {
-            evaluate(&binary(op, Eval::Column(0), constant(by)), &columns, 1, Division::Float)
-        };
+        let calculate = |op, by| evaluate(&binary(op, Eval::Column(0), constant(by)), &columns, 1);
         assert_eq!(calculate(BinaryOp::Add, 1).values, Values::Integer(vec![i64::MIN]));
         assert_eq!(calculate(BinaryOp::Divide, 0).values, Values::Float(vec![0.0]));
         assert_eq!(calculate(BinaryOp::Modulo, 0).values, Values::Integer(vec![0]));
@@ -412,7 +533,7 @@ mod tests {
         let columns = [column(Values::Integer(vec![4]), &[true])];
         let call = |function| {
             let eval = Eval::Math { function, args: vec![Eval::Column(0)] };
-            evaluate(&eval, &columns, 1, Division::Float).values
+            evaluate(&eval, &columns, 1).values
         };
         assert_eq!(call(MathFunction::Abs), Values::Integer(vec![4]));
         assert_eq!(call(MathFunction::Sqrt), Values::Float(vec![2.0]));

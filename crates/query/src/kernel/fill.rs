@@ -56,6 +56,12 @@ pub(crate) fn fill<E>(
     Ok(filler.finish())
 }
 
+/// What a bucket takes while it is filled, in bytes: its slot, and what that becomes.
+pub(crate) const FILL_BYTES: usize = size_of::<Slot>() + 8 + 8 + 4 + 1;
+
+/// Slots that are reserved at once at most: where buckets have no limit, there may be more than memory.
+const RESERVE_MAX: u64 = 1 << 20;
+
 /// One point of what is filled.
 struct Slot {
     time: i64,
@@ -66,13 +72,28 @@ struct Slot {
 #[derive(Clone, Copy)]
 enum Content {
     /// The point of this row.
-    Row(usize),
+    Row(Row),
     Nothing,
     Number,
     /// The value of this row.
-    Again(usize),
+    Again(Row),
     /// Between the values of these rows.
-    Between(usize, usize),
+    Between(Row, Row),
+}
+
+/// A row of the points that are filled; there is a slot for each bucket, so slots are kept small.
+#[derive(Clone, Copy)]
+struct Row(u32);
+
+impl Row {
+    /// More rows than 32 bits hold have no memory to be in.
+    fn new(row: usize) -> Self {
+        Self(u32::try_from(row).unwrap_or(u32::MAX))
+    }
+
+    const fn at(self) -> usize {
+        self.0 as usize
+    }
 }
 
 struct Filler<'a> {
@@ -108,6 +129,8 @@ impl Filler<'_> {
     }
 
     fn series(&mut self, rows: std::ops::Range<usize>, lane: u32) {
+        self.slots
+            .reserve(usize::try_from(self.estimate(rows.start).min(RESERVE_MAX)).unwrap_or(0));
         let mut time = self.begin(rows.start);
         let mut ahead = self.ahead(time);
         let mut before: Option<usize> = None;
@@ -120,7 +143,7 @@ impl Filler<'_> {
                 } else {
                     before = Some(next);
                     next += 1;
-                    Content::Row(next - 1)
+                    Content::Row(Row::new(next - 1))
                 }
             } else if self.within(time) {
                 self.content(before, None)
@@ -128,7 +151,7 @@ impl Filler<'_> {
                 return;
             };
             let at = match content {
-                Content::Row(row) => self.time(row),
+                Content::Row(row) => self.time(row.at()),
                 _ => time,
             };
             self.slots.push(Slot { time: at, lane, content });
@@ -139,8 +162,10 @@ impl Filler<'_> {
     fn content(&self, before: Option<usize>, next: Option<usize>) -> Content {
         match (self.with, before, next) {
             (FillWith::Number(_), _, _) => Content::Number,
-            (FillWith::Previous, Some(before), _) => Content::Again(before),
-            (FillWith::Linear, Some(before), Some(next)) => Content::Between(before, next),
+            (FillWith::Previous, Some(before), _) => Content::Again(Row::new(before)),
+            (FillWith::Linear, Some(before), Some(next)) => {
+                Content::Between(Row::new(before), Row::new(next))
+            }
             _ => Content::Nothing,
         }
     }
@@ -167,15 +192,7 @@ impl Filler<'_> {
     }
 
     fn finish(self) -> Points {
-        let rows: Vec<Option<u32>> = self
-            .slots
-            .iter()
-            .map(|slot| match slot.content {
-                Content::Row(row) => u32::try_from(row).ok(),
-                _ => None,
-            })
-            .collect();
-        let beside = self.points.beside.iter().map(|column| column.pick_some(&rows)).collect();
+        let beside = self.beside();
         let lanes = if self.points.lanes.is_empty() {
             Vec::new()
         } else {
@@ -187,6 +204,18 @@ impl Filler<'_> {
             beside,
             lanes,
         }
+    }
+
+    fn beside(&self) -> Vec<Column> {
+        if self.points.beside.is_empty() {
+            return Vec::new();
+        }
+        let row = |slot: &Slot| match slot.content {
+            Content::Row(row) => Some(row.0),
+            _ => None,
+        };
+        let rows: Vec<Option<u32>> = self.slots.iter().map(row).collect();
+        self.points.beside.iter().map(|column| column.pick_some(&rows)).collect()
     }
 
     fn column(&self) -> Column {
@@ -243,20 +272,21 @@ impl Filler<'_> {
         number: &T,
         line: impl Fn(&T, &T, Place) -> T,
     ) -> (Vec<T>, Validity) {
-        let value = |row: usize| values.get(row).unwrap_or(number);
+        let value = |row: Row| values.get(row.at()).unwrap_or(number);
+        let time = |row: Row| self.time(row.at());
         let each = |slot: &Slot| match slot.content {
             Content::Row(row) | Content::Again(row) => value(row).clone(),
             Content::Nothing | Content::Number => number.clone(),
             Content::Between(before, next) => {
                 let place = Place {
                     // Counted in whole buckets, as InfluxDB does.
-                    into: slot.time / self.every - self.time(before) / self.every,
-                    across: self.time(next) / self.every - self.time(before) / self.every,
+                    into: slot.time / self.every - time(before) / self.every,
+                    across: time(next) / self.every - time(before) / self.every,
                 };
                 line(value(before), value(next), place)
             }
         };
-        let of_row = |row: usize| self.points.column.validity.is_valid(row);
+        let of_row = |row: Row| self.points.column.validity.is_valid(row.at());
         let valid = |slot: &Slot| match slot.content {
             Content::Row(row) | Content::Again(row) => of_row(row),
             Content::Nothing => false,

@@ -8,19 +8,25 @@ use super::go_sort::sort;
 use super::windows::{Emit, Item};
 use crate::plan::Aggregate;
 
+/// A total order: what isn't a number is less than all that is.
 fn by_value<T: Picked>(a: &Item<T>, b: &Item<T>) -> Ordering {
     if a.value.less(&b.value) {
         Ordering::Less
     } else if b.value.less(&a.value) {
         Ordering::Greater
     } else {
-        Ordering::Equal
+        a.value.is_ordered().cmp(&b.value.is_ordered())
     }
 }
 
 /// The middle values of sorted ones: two, where there is an even number of them.
 fn middle<T: Picked>(items: &mut [Item<T>]) -> Option<(T, Option<T>)> {
-    items.sort_by(by_value);
+    if items.iter().all(|item| item.value.is_ordered()) {
+        items.sort_by(by_value);
+    } else {
+        // Where that is then hangs on the algorithm.
+        sort(items, |a, b| a.value.less(&b.value));
+    }
     let half = items.len() / 2;
     let upper = items.get(half)?.value.clone();
     if items.len() % 2 == 1 {
@@ -46,17 +52,18 @@ pub(crate) fn median_integer(items: &mut [Item<i64>]) -> f64 {
     }
 }
 
-/// The standard deviation of a sample; NaN of a single value.
+/// The standard deviation of a sample, without what isn't a number; NaN of a single value.
 pub(crate) fn stddev<T>(items: &[Item<T>], float: impl Fn(&T) -> f64) -> f64 {
     if items.len() < 2 {
         return f64::NAN;
     }
+    let numbers = || items.iter().map(|item| float(&item.value)).filter(|value| !value.is_nan());
     let (mut mean, mut count) = (0.0, 0.0);
-    for item in items {
+    for value in numbers() {
         count += 1.0;
-        mean += (float(&item.value) - mean) / count;
+        mean += (value - mean) / count;
     }
-    let squares: f64 = items.iter().map(|item| (float(&item.value) - mean).powi(2)).sum();
+    let squares: f64 = numbers().map(|value| (value - mean).powi(2)).fold(0.0, |all, it| all + it);
     (squares / (count - 1.0)).sqrt()
 }
 
@@ -88,7 +95,7 @@ pub(crate) fn distinct<T: Picked>(items: &mut [Item<T>]) -> Vec<Emit<T>> {
     let mut kept: Vec<Item<T>> = Vec::new();
     for item in items.iter() {
         match kept.last_mut() {
-            Some(last) if by_value(last, item) == Ordering::Equal => {
+            Some(last) if last.value == item.value => {
                 if item.row < last.row {
                     last.clone_from(item);
                 }
@@ -116,8 +123,8 @@ fn percentile<T: Picked>(items: &mut [Item<T>], share: f64) -> Vec<Emit<T>> {
 /// is up to the heap of Go's standard library.
 fn top<T: Picked>(items: &[Item<T>], count: usize, least: bool) -> Vec<Emit<T>> {
     let before = |a: &Item<T>, b: &Item<T>| {
-        let order = if least { by_value(b, a) } else { by_value(a, b) };
-        order.then(b.time.cmp(&a.time)) == Ordering::Less
+        let (low, high) = if least { (b, a) } else { (a, b) };
+        low.value.less(&high.value) || (a.value == b.value && b.time < a.time)
     };
     let mut heap: Vec<Item<T>> = Vec::new();
     for item in items {
@@ -226,10 +233,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_number_has_its_place() {
+        let nan = f64::NAN;
+        // Enough of them that a sort would find out about an order that isn't one.
+        let value = |at: i32| if at % 3 == 0 { nan } else { f64::from(at % 7) };
+        let pairs: Vec<(i64, f64)> = (0..100).map(|at| (i64::from(at), value(at))).collect();
+        assert_eq!(distinct(&mut items(&pairs)).len(), 34 + 7);
+        assert_eq!(sample(&mut items(&pairs), 60, 1).len(), 60);
+        let _ = median_float(&mut items(&pairs));
+        assert_eq!(median_float(&mut items(&[(0, 1.0), (1, 5.0), (2, nan)])), 5.0);
+        let best = top(&items(&[(0, nan), (1, 2.0), (2, 1.0)]), 2, false);
+        assert!(best.iter().any(|it| it.value == 2.0));
+    }
+
+    #[test]
     fn deviations() {
         let deviation = stddev(&items(&[(0, 2.0), (1, 4.0), (2, 4.0), (3, 6.0)]), |it| *it);
         assert!((deviation - 1.632_993_161_855_452).abs() < 1e-15);
         assert!(stddev(&items(&[(0, 2.0)]), |it| *it).is_nan());
+        let some = [(0, 2.0), (1, f64::NAN), (2, 4.0), (3, 4.0), (4, 6.0)];
+        assert_eq!(stddev(&items(&some), |it| *it), deviation);
     }
 
     #[test]

@@ -42,7 +42,8 @@ impl<T: Clone> From<&Item<T>> for Emit<T> {
     }
 }
 
-/// Works out an aggregate of points in the order of time, all of which have values. `keep_times` keeps the
+/// Works out an aggregate of points in the order of time. Those without a value count for nothing but that they
+/// end the bucket before, where buckets come again. `keep_times` keeps the
 /// times of rows that are picked, instead of the buckets' beginnings. `None` where there is no such
 /// aggregate of that type.
 pub(crate) fn aggregate(
@@ -123,6 +124,9 @@ impl Window<'_> {
                 else {
                     continue;
                 };
+                if !self.points.column.validity.is_valid(row) {
+                    continue;
+                }
                 let item = Item {
                     time: *time,
                     value: value.clone(),
@@ -192,5 +196,34 @@ impl Window<'_> {
             Values::Same(value, rows) => count(self, &vec![Arc::clone(value); *rows]),
             Values::Time(_) | Values::Mixed(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Validity;
+    use crate::plan::Interval;
+
+    #[test]
+    fn rows_without_a_value_end_a_bucket_that_comes_again() {
+        let interval = Some(Interval { every: 10, offset: 0 });
+        let buckets = Buckets { interval, zone: None, first: 0, last: 99 };
+        let median = |times: &[i64], valid: &[bool]| {
+            let points = Points {
+                times: times.to_vec(),
+                column: Column {
+                    values: Values::Integer(vec![1, 0, 3]),
+                    validity: Validity::of(valid.to_vec()),
+                },
+                beside: Vec::new(),
+                lanes: Vec::new(),
+            };
+            let made = aggregate(&Aggregate::Median, &points, &buckets, false, 0).unwrap();
+            (made.times, made.column)
+        };
+        let floats = |values: &[f64]| Column::valid(Values::Float(values.to_vec()));
+        assert_eq!(median(&[5, 15, 6], &[true, false, true]), (vec![0, 0], floats(&[1.0, 3.0])));
+        assert_eq!(median(&[5, 6, 7], &[true, false, true]), (vec![0], floats(&[2.0])));
     }
 }

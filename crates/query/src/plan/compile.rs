@@ -67,7 +67,7 @@ fn compile_within(
     if let Some(condition) = &condition {
         check_condition(condition)?;
     }
-    let grouping = grouping(&select.group_by, now, zone.as_ref())?;
+    let grouping = grouping(&select.group_by, now)?;
     let ascending = order(select, outer)?;
     let inherited = grouping.interval == 0 && outer.is_some_and(|outer| outer.interval != 0);
     let interval =

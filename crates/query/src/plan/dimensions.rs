@@ -4,8 +4,7 @@ use svcflow_influxql as ql;
 
 use super::node::{Node, Regex};
 use super::reduce::{Reducer, saturated};
-use super::time_literal::{TimeLiteralError, parse_time};
-use crate::{QueryError, Zone};
+use crate::QueryError;
 
 /// What rows are grouped by.
 #[derive(Clone, Debug, Default)]
@@ -27,11 +26,7 @@ pub(crate) enum TagDimension {
 }
 
 /// Checks `GROUP BY`.
-pub(crate) fn grouping(
-    dimensions: &[ql::Dimension],
-    now: i64,
-    zone: Option<&Zone>,
-) -> Result<Grouping, QueryError> {
+pub(crate) fn grouping(dimensions: &[ql::Dimension], now: i64) -> Result<Grouping, QueryError> {
     let mut grouping = Grouping::default();
     for dimension in dimensions {
         match dimension {
@@ -46,7 +41,7 @@ pub(crate) fn grouping(
             ql::Dimension::Time(time) => {
                 let interval = Node::try_from(&time.interval)?;
                 let offset = time.offset.as_ref().map(Node::try_from).transpose()?;
-                buckets(&mut grouping, &interval, offset.as_ref(), now, zone)?;
+                buckets(&mut grouping, &interval, offset.as_ref(), now)?;
             }
             ql::Dimension::Other(expr) => return other(&Node::try_from(expr)?),
         }
@@ -59,7 +54,6 @@ fn buckets(
     interval: &Node,
     offset: Option<&Node>,
     now: i64,
-    zone: Option<&Zone>,
 ) -> Result<(), QueryError> {
     let reducer = Reducer::default();
     let Node::Duration(interval) = reducer.reduce(interval) else {
@@ -81,11 +75,8 @@ fn buckets(
             return invalid("time dimension offset now() function requires no arguments");
         }
         Node::Call(_) => truncated(i128::from(now), interval),
-        Node::Text(text) => match parse_time(&text, zone) {
-            Ok(time) => truncated(time, interval),
-            Err(TimeLiteralError::Invalid) => return invalid("invalid timestamp string"),
-            Err(TimeLiteralError::NotATime) => return invalid(wrong),
-        },
+        // InfluxDB takes a text that is a time at first, and then doesn't know what to do with it.
+        text @ Node::Text(_) => return invalid(&format!("invalid time dimension offset: {text}")),
         _ => return invalid(wrong),
     };
     grouping.offset = offset.checked_rem(interval).unwrap_or(0);
@@ -112,4 +103,26 @@ fn other(node: &Node) -> Result<Grouping, QueryError> {
 
 fn invalid<T>(text: &str) -> Result<T, QueryError> {
     Err(QueryError::Invalid(text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offset(offset: &Node) -> Result<i64, QueryError> {
+        let mut grouping = Grouping::default();
+        buckets(&mut grouping, &Node::Duration(5), Some(offset), 3)?;
+        Ok(grouping.offset)
+    }
+
+    #[test]
+    fn offsets_are_durations_or_now() {
+        assert_eq!(offset(&Node::Duration(12)).unwrap(), 2);
+        let now = Node::Call(super::super::node::Call { name: "now".into(), args: vec![] });
+        assert_eq!(offset(&now).unwrap(), 3);
+        let text = Node::Text("1970-01-01T00:00:02Z".into());
+        let fault = offset(&text).unwrap_err().to_string();
+        assert_eq!(fault, "invalid time dimension offset: '1970-01-01T00:00:02Z'");
+        assert!(offset(&Node::Integer(2)).is_err());
+    }
 }

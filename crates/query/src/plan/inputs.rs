@@ -73,9 +73,7 @@ impl Inputs {
         Ok(match node {
             Node::Float(value) => Eval::Constant(Scalar::Float(*value)),
             Node::Integer(value) => Eval::Constant(Scalar::Integer(*value)),
-            // Beside signed integers and floats it is no more than a number.
-            #[expect(clippy::cast_precision_loss, reason = "compared with floats")]
-            Node::Unsigned(value) => Eval::Constant(Scalar::Float(*value as f64)),
+            Node::Unsigned(value) => Eval::Unsigned(*value),
             Node::Text(value) => Eval::Constant(Scalar::String(value.as_str().into())),
             Node::Boolean(value) => Eval::Constant(Scalar::Boolean(*value)),
             Node::Paren(within) => inner(self, within)?,
@@ -229,7 +227,7 @@ fn renumber(eval: &mut Eval, calls: usize, beside: &[usize]) {
             let input = plain_mark(*column);
             *column = calls + beside.iter().position(|it| *it == input).unwrap_or(0);
         }
-        Eval::Column(_) | Eval::Constant(_) | Eval::Null => {}
+        Eval::Column(_) | Eval::Constant(_) | Eval::Unsigned(_) | Eval::Null => {}
         Eval::Binary { left, right, .. } => {
             renumber(left, calls, beside);
             renumber(right, calls, beside);

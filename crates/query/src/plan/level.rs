@@ -198,9 +198,22 @@ pub(crate) struct Output {
 pub(crate) enum Eval {
     Column(usize),
     Constant(Scalar),
+    /// An integer over `i64::MAX`.
+    Unsigned(u64),
     Null,
-    Binary { op: BinaryOp, left: Box<Eval>, right: Box<Eval> },
-    Matches { text: Box<Eval>, regex: Regex, negated: bool },
+    Binary {
+        op: BinaryOp,
+        left: Box<Eval>,
+        right: Box<Eval>,
+    },
+    Matches {
+        text: Box<Eval>,
+        regex: Regex,
+        negated: bool,
+    },
     Logic(LogicOp, Vec<Eval>),
-    Math { function: MathFunction, args: Vec<Eval> },
+    Math {
+        function: MathFunction,
+        args: Vec<Eval>,
+    },
 }

@@ -30,6 +30,9 @@ use svcflow_influxql as ql;
 
 use crate::QueryError;
 
+/// In conditions it stands for the measurement's name, where no field is called that.
+pub(crate) const MEASUREMENT_NAME: &str = "_name";
+
 /// The plan of a statement.
 #[derive(Debug)]
 pub(crate) struct SelectPlan {

@@ -82,39 +82,25 @@ fn kind_of_call(call: &Call, sources: &[ResolvedSource]) -> Typed {
         | "holt_winters_with_fit" => Some(Kind::Float),
         "count" | "elapsed" => Some(Kind::Integer),
         name => match MathFunction::named(name) {
-            Some(function) => kind_of_math(function, name, &args)?,
-            None => first,
+            Some(function) if first == Some(Kind::Integer) && !function.keeps_integers() => {
+                Some(Kind::Float)
+            }
+            // InfluxDB takes whatever it is given: of what isn't a number there is no value.
+            _ => first,
         },
     })
-}
-
-fn kind_of_math(function: MathFunction, name: &str, args: &[Option<Kind>]) -> Typed {
-    for (kind, place) in args.iter().zip(["first", "second"]) {
-        // InfluxDB takes no integers there.
-        let floats_only = matches!(function, MathFunction::Asin | MathFunction::Acos);
-        match kind {
-            None | Some(Kind::Float) => {}
-            Some(Kind::Integer) if !floats_only => {}
-            Some(kind) => {
-                return Err(QueryError::Invalid(format!(
-                    "invalid argument type for the {place} argument in {name}(): {kind}"
-                )));
-            }
-        }
-        // Nor does it look at the base of a logarithm.
-        if function == MathFunction::Log {
-            break;
-        }
-    }
-    let first = args.first().copied().flatten();
-    Ok(if function.keeps_integers() { first } else { Some(Kind::Float) })
 }
 
 fn kind_of_binary(node: &Node, binary: &Binary, sources: &[ResolvedSource]) -> Typed {
     let left = kind_of(&binary.left, sources)?;
     let right = kind_of(&binary.right, sources)?;
     let (Some(left), Some(right)) = (left, right) else { return Ok(left.or(right)) };
-    let kind = kind_of_operation(binary.op, left, right);
+    let unsigned = [&binary.left, &binary.right].iter().any(|it| matches!(it, Node::Unsigned(_)));
+    let kind = match (left, right) {
+        // InfluxDB doesn't calculate integers with one that doesn't fit.
+        (Kind::Integer, Kind::Integer) if unsigned && !binary.op.is_comparison() => None,
+        _ => kind_of_operation(binary.op, left, right),
+    };
     if kind.is_none() {
         let text = format!("type error: {node}: incompatible types: {left} and {right}");
         return Err(QueryError::Invalid(text));
@@ -132,7 +118,49 @@ pub(crate) const fn kind_of_operation(op: BinaryOp, left: Kind, right: Kind) -> 
         // That a quotient of integers is a float is found out only when it is calculated.
         (Kind::Integer, Kind::Integer) => Some(Kind::Integer),
         (Kind::Float | Kind::Integer, Kind::Float | Kind::Integer) if !bits => Some(Kind::Float),
-        (Kind::Boolean, Kind::Boolean) if bits => Some(Kind::Boolean),
+        // Beside whatever it is: where that isn't a boolean, the value is false.
+        (Kind::Boolean, _) if bits => Some(Kind::Boolean),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::node::Reference;
+    use super::*;
+
+    fn of(kind: Kind) -> Node {
+        Node::Reference(Reference { name: "v".into(), kind: Some(kind) })
+    }
+
+    fn kind(node: &Node) -> Option<Kind> {
+        kind_of(node, &[]).unwrap()
+    }
+
+    #[test]
+    fn mathematical_functions_take_any_type() {
+        let call = |name: &str, kind| Node::Call(Call { name: name.into(), args: vec![of(kind)] });
+        assert_eq!(kind(&call("abs", Kind::String)), Some(Kind::String));
+        assert_eq!(kind(&call("abs", Kind::Integer)), Some(Kind::Integer));
+        assert_eq!(kind(&call("asin", Kind::Integer)), Some(Kind::Float));
+        assert_eq!(kind(&call("sin", Kind::Boolean)), Some(Kind::Boolean));
+        let one_more = Node::binary(BinaryOp::Add, call("abs", Kind::String), Node::Integer(1));
+        assert!(kind_of(&one_more, &[]).is_err());
+    }
+
+    #[test]
+    fn a_boolean_may_stand_beside_anything_but_not_behind_it() {
+        let and = |left, right| Node::binary(BinaryOp::BitAnd, of(left), of(right));
+        assert_eq!(kind(&and(Kind::Boolean, Kind::String)), Some(Kind::Boolean));
+        assert!(kind_of(&and(Kind::Integer, Kind::Boolean), &[]).is_err());
+        assert!(kind_of(&and(Kind::Float, Kind::Integer), &[]).is_err());
+    }
+
+    #[test]
+    fn integers_are_not_calculated_with_one_that_does_not_fit() {
+        let beside = |kind, op| Node::binary(op, of(kind), Node::Unsigned(1 << 63));
+        assert!(kind_of(&beside(Kind::Integer, BinaryOp::Add), &[]).is_err());
+        assert_eq!(kind(&beside(Kind::Float, BinaryOp::Add)), Some(Kind::Float));
+        assert_eq!(kind(&beside(Kind::Integer, BinaryOp::Less)), Some(Kind::Boolean));
     }
 }

@@ -7,9 +7,10 @@ use svcflow_store::{Measurement, RoaringBitmap, Snapshot};
 
 use super::output::{Table, paged, texts};
 use super::scope::{Scoped, in_time};
+use super::tags::{TAG_KEY, holds_for, only};
 use super::{Context, matching};
 use crate::exec::{policy_named, store_error};
-use crate::plan::{Node, Split, split};
+use crate::plan::{MEASUREMENT_NAME, Node, Split, split};
 use crate::{QueryError, ResultSink};
 
 pub(super) fn tag_keys(
@@ -17,9 +18,10 @@ pub(super) fn tag_keys(
     show: &ShowTagKeys,
     sink: &mut dyn ResultSink,
 ) -> Result<(), QueryError> {
-    let condition = Condition::new(context, show.condition.as_ref())?;
+    let condition = KeyCondition::new(context, show.condition.as_ref())?;
     let scoped = Scoped::find(context, show.scope.database.as_deref(), &show.scope.from)?;
-    for measurement in &scoped.measurements {
+    for measurement in scoped.measurements.iter().filter(|it| condition.names(it)) {
+        let condition = &condition.rest;
         let series = condition.series(context, &scoped.snapshot, measurement)?;
         let has =
             |key: &&str| measurement.tag_values(key).any(|(_, those)| !those.is_disjoint(&series));
@@ -38,15 +40,15 @@ pub(super) fn tag_values(
     show: &ShowTagValues,
     sink: &mut dyn ResultSink,
 ) -> Result<(), QueryError> {
-    let condition = Condition::new(context, show.condition.as_ref())?;
+    let condition = KeyCondition::new(context, show.condition.as_ref())?;
     let scoped = Scoped::find(context, show.scope.database.as_deref(), &show.scope.from)?;
-    for measurement in &scoped.measurements {
+    for measurement in scoped.measurements.iter().filter(|it| condition.names(it)) {
         context.budget.go_on()?;
-        let series = condition.series(context, &scoped.snapshot, measurement)?;
+        let series = condition.rest.series(context, &scoped.snapshot, measurement)?;
         let whole = series.len() == measurement.series_all().len();
         let pairs = measurement
             .tag_keys()
-            .filter(|key| is_wanted(&show.with, key))
+            .filter(|key| is_wanted(&show.with, key) && condition.keys(key))
             .flat_map(|key| {
                 measurement.tag_values(key).map(move |(value, those)| (key, value, those))
             })
@@ -84,7 +86,8 @@ pub(super) fn field_keys(
     let named = scope.from.iter().find_map(|from| from.database.as_deref());
     let scoped = Scoped::find(context, named.or(scope.database.as_deref()), &scope.from)?;
     let policy = scope.from.iter().find_map(|from| from.retention_policy.as_deref());
-    let policy = policy_named(&scoped.snapshot, policy.unwrap_or_default())?;
+    let policy = policy.unwrap_or(&context.session.retention_policy);
+    let policy = policy_named(&scoped.snapshot, policy)?;
     for measurement in &scoped.measurements {
         let fields = measurement.fields(Some(&policy.spec.name)).map_err(store_error)?;
         let fields = paged(fields, &show.page);
@@ -123,6 +126,36 @@ impl Condition {
         let Some(condition) = &self.0.condition else { return Ok(there) };
         let fields = all_fields(snapshot, measurement)?;
         Ok(there & matching(measurement, &fields, condition)?)
+    }
+}
+
+/// A condition of `SHOW TAG KEYS` or `SHOW TAG VALUES`, which InfluxDB takes apart: what it says of measurements,
+/// of keys, and of series are asked one after the other, however they were joined.
+struct KeyCondition {
+    names: Option<Node>,
+    keys: Option<Node>,
+    rest: Condition,
+}
+
+impl KeyCondition {
+    fn new(
+        context: &Context<'_>,
+        condition: Option<&svcflow_influxql::Expr>,
+    ) -> Result<Self, QueryError> {
+        let mut rest = Condition::new(context, condition)?;
+        let whole = rest.0.condition.take();
+        let part = |counts: &dyn Fn(&str) -> bool| whole.as_ref().and_then(|it| only(it, &counts));
+        rest.0.condition = part(&|name| name != MEASUREMENT_NAME && name != TAG_KEY);
+        let (names, keys) = (part(&|name| name == MEASUREMENT_NAME), part(&|name| name == TAG_KEY));
+        Ok(Self { names, keys, rest })
+    }
+
+    fn names(&self, measurement: &Measurement) -> bool {
+        self.names.as_ref().is_none_or(|condition| holds_for(condition, measurement.name()))
+    }
+
+    fn keys(&self, key: &str) -> bool {
+        self.keys.as_ref().is_none_or(|condition| holds_for(condition, key))
     }
 }
 

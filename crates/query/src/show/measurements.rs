@@ -8,7 +8,7 @@ use svcflow_store::{Measurement, Snapshot};
 use super::Context;
 use super::output::{Table, paged, texts};
 use super::scope::{database_named, is_named};
-use crate::plan::{Binary, BinaryOp, LogicOp, Node, has_time, op_text};
+use crate::plan::{Binary, BinaryOp, LogicOp, MEASUREMENT_NAME, Node, has_time, op_text};
 use crate::{QueryError, ResultSink};
 
 pub(super) fn measurements(
@@ -25,7 +25,7 @@ pub(super) fn measurements(
     // InfluxDB finds nothing in a database that isn't there.
     let Ok(snapshot) = context.store.read(database) else { return Ok(()) };
     let mut names: BTreeSet<&str> = snapshot.measurements().collect();
-    if let Some(with) = &show.with {
+    if let Some(with) = show.with.as_ref().filter(|with| !with.is_unnamed()) {
         names.retain(|name| is_named(with, name));
     }
     if let Some(condition) = &condition {
@@ -87,6 +87,9 @@ fn compared<'a>(snapshot: &'a Snapshot, binary: &Binary) -> Result<BTreeSet<&'a 
     };
     let wanted = matches!(binary.op, BinaryOp::Equal | BinaryOp::Matches);
     let holds = |name: &&str| {
+        if tag.name == MEASUREMENT_NAME {
+            return is_meant(name) == wanted;
+        }
         // A measurement without the tag matches nothing, not even that it is unlike something.
         snapshot.measurement(name).is_some_and(|measurement| {
             measurement.tag_keys().any(|key| key == tag.name) && has(&measurement) == wanted

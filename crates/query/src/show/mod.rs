@@ -17,7 +17,7 @@ use crate::registry::Queries;
 use crate::{QueryError, ResultSink, Session};
 
 pub(crate) use keys::all_fields;
-pub(crate) use scope::Scoped;
+pub(crate) use scope::{Scoped, is_named};
 pub(crate) use tags::matching;
 
 /// What a statement is answered with.

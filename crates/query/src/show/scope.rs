@@ -15,7 +15,8 @@ pub(crate) struct Scoped {
 }
 
 impl Scoped {
-    /// Finds the database, of this name or the session's, and the measurements named; all, where none is.
+    /// Finds the database, of this name or the session's, and the measurements named; all, where none is: InfluxDB
+    /// takes no notice of `FROM ""`.
     pub(crate) fn find(
         context: &Context<'_>,
         database: Option<&str>,
@@ -23,6 +24,7 @@ impl Scoped {
     ) -> Result<Self, QueryError> {
         let database = database_named(context, database)?;
         let snapshot = context.store.read(database).map_err(store_error)?;
+        let from: Vec<_> = from.iter().filter(|it| !it.is_unnamed()).collect();
         let measurements = snapshot
             .measurements()
             .filter(|name| from.is_empty() || from.iter().any(|it| is_named(it, name)))

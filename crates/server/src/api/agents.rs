@@ -6,8 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use svcflow_collector::Collector;
 use svcflow_collector::status::{AgentState, NodeDocument};
-use svcflow_map::Millis;
 use svcflow_map::document::{Node, NodeState, SourceName};
+use svcflow_map::{Millis, in_words};
 use svcflow_model::Cidr;
 
 /// An agent, and which addresses live on its node.
@@ -126,7 +126,7 @@ fn node(
     let behind = seen.is_some().then_some(agent.lag_seconds).flatten().map(milliseconds);
     let message = agent.reason.filter(|_| !well).map(|reason| match (state, seen) {
         (NodeState::Unreachable, Some(seen)) => {
-            format!("It has not answered for {}: {reason}.", length(now.saturating_sub(seen)))
+            format!("It has not answered for {}: {reason}.", in_words(now.saturating_sub(seen)))
         }
         (NodeState::Unreachable, None) => format!("It has never answered: {reason}."),
         _ => sentence(&reason),
@@ -143,7 +143,7 @@ fn node(
         skew: agent.clock_skew_seconds.map(milliseconds),
         edges: seen.is_some().then_some(agent.edges),
         connections: None,
-        version: None,
+        version: (!source.version.is_empty()).then_some(source.version),
         source: (!source.name.is_empty())
             .then_some(SourceName { name: source.name, reason: source.reason }),
         blind_spots: source.blind_spots,
@@ -176,18 +176,6 @@ fn sentence(reason: &str) -> String {
     let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
     let end = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{end}", chars.as_str())
-}
-
-/// "12 minutes"
-fn length(millis: i64) -> String {
-    let seconds = millis.max(0) / 1_000;
-    let (count, unit) = match seconds {
-        0..=119 => (seconds, "second"),
-        120..=7_199 => (seconds / 60, "minute"),
-        7_200..=172_799 => (seconds / 3_600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "saturates; times of agents are small")]

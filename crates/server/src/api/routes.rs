@@ -13,6 +13,8 @@ use svcflow_map::{
     map as drawn, nodes as listed, plan, topology as known_names,
 };
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use self::parameters as params;
@@ -22,6 +24,19 @@ use super::state::{Shared, View};
 use super::store::columns;
 
 /// The map, grouped into cards and cut to what can be drawn.
+///
+/// Every selected edge goes into exactly one map edge, so the map edges' totals and `rest.unlinked` add up to
+/// `all`. Cards past `limit` (by bytes within the range, both directions, as seen from either end) are folded
+/// into one card `rest`; map edges past 1,000 are counted in `rest.unlinked`. Nodes and members come in a fixed
+/// order (by kind, name, address), never by rate.
+///
+/// Members are owners, or addresses that nobody owns; an owner with several addresses (one of IPv4, one of IPv6)
+/// is one member, named by the first. An address that provides a service (within the range) is a member of that service's card, also where it
+/// asks: so tiers appear. With several services it is a member of each; what it asks, and what it answers past
+/// them, is at the one with the smallest id. Other addresses that answer (direct edges) are in `providers`
+/// where they are owned or live on a node, else in `outside-providers`; addresses that only ask are in `clients`
+/// where they are owned or live on a node, else in `outside`. `folded` is what agents had to fold together past
+/// their cap. So the map reads from left to right, also where nothing is translated.
 #[utoipa::path(
     get, path = "/api/v1/map", operation_id = "map", tag = "traffic", params(params::Map),
     responses((status = 200, description = "The map", body = doc::Map), (status = "default", description = "What is wrong and what to do", body = doc::Error))
@@ -50,6 +65,10 @@ fn make_map(view: &View<'_>, Question { query, .. }: &Question) -> Result<Made, 
 }
 
 /// One thing's history.
+///
+/// Four aligned columns over one column of times; all null where nothing is known in the range. The step is the
+/// smallest of 1, 2, 5, 10, 15, 20, 30 s, 1, 2, 5, 10, 15, 30 min, 1, 2, 3, 6, 12 h, 1, 7 d that is a multiple of
+/// the interval and gives at most `points` values.
 #[utoipa::path(
     get, path = "/api/v1/series", operation_id = "series", tag = "traffic", params(params::Series),
     responses((status = 200, description = "The series", body = doc::Series), (status = "default", description = "What is wrong and what to do", body = doc::Error))
@@ -96,6 +115,10 @@ fn make_series(view: &View<'_>, Question { query, .. }: &Question) -> Result<Mad
 }
 
 /// Edges as a table, one row each.
+///
+/// JSON, or CSV where `format=csv` or `Accept: text/csv` asks for it. CSV: RFC 4180, UTF-8, a header of the column
+/// names, the columns of `EdgeRow` (`marks` joined by a space, times in RFC 3339, null is empty); text that a
+/// spreadsheet would take for a formula (begins with `= + - @`, tab, CR) gets a `'` before it.
 #[utoipa::path(
     get, path = "/api/v1/edges", operation_id = "edges", tag = "traffic", params(params::Edges),
     responses(
@@ -135,6 +158,10 @@ fn make_edges(view: &View<'_>, Question { query, csv: wanted }: &Question) -> Re
 }
 
 /// Everything, in compact columns.
+///
+/// Vertices are services and addresses; an edge through a service gives two links (endpoint to service, service
+/// to provider), a direct one gives one. No cut but the server's own limit of 50,000 links, the greatest first,
+/// which `cut` counts.
 #[utoipa::path(
     get, path = "/api/v1/graph", operation_id = "graph", tag = "traffic", params(params::Graph),
     responses((status = 200, description = "The graph", body = doc::Graph), (status = "default", description = "What is wrong and what to do", body = doc::Error))
@@ -180,6 +207,8 @@ fn make_topology(view: &View<'_>, Question { query, .. }: &Question) -> Result<M
 }
 
 /// Each agent's state.
+///
+/// Losses are those within the range; everything else is as of now.
 #[utoipa::path(
     get, path = "/api/v1/nodes", operation_id = "nodes", tag = "state", params(params::Nodes),
     responses((status = 200, description = "The nodes, by name", body = doc::Nodes), (status = "default", description = "What is wrong and what to do", body = doc::Error))
@@ -200,10 +229,15 @@ fn make_nodes(view: &View<'_>, Question { query, .. }: &Question) -> Result<Made
 }
 
 /// Server-sent events.
+///
+/// `hello` first, then `tick` whenever another interval is accounted: map, series, edges and nodes now have
+/// something new and are asked for again. (The events carry no map: what a viewer sees depends on filter,
+/// grouping and open cards, and one route for it is enough.) `ping` every 5 s at the latest, so that a silent
+/// server is noticed. `retry: 2000` is set. Events have no id.
 #[utoipa::path(
     get, path = "/api/v1/live", operation_id = "live", tag = "state",
     responses(
-        (status = 200, description = "`event: hello`, `event: tick`, `event: ping`", body = Event, content_type = "text/event-stream"),
+        (status = 200, description = "`event: hello`, `event: tick`, `event: ping`; `data:` holds the JSON of `Hello`, `Tick` and `Ping`", body = Event, content_type = "text/event-stream"),
         (status = "default", description = "What is wrong and what to do", body = doc::Error)
     )
 )]
@@ -223,7 +257,7 @@ enum Event {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "svcflow JSON API", version = "1", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    info(title = "svcflow JSON API", version = "1", description = include_str!("openapi.md"), license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(map, series, edges, graph, topology, nodes, live),
     components(schemas(doc::LossKind)),
     security((), ("basic" = []), ("bearer" = [])),
@@ -243,5 +277,16 @@ pub fn openapi() -> Result<String, serde_json::Error> {
         let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build());
         components.add_security_scheme(name, scheme);
     }
+    let schemas = components.schemas.iter_mut();
+    for (_, schema) in schemas.filter(|(name, _)| *name != "Fault") {
+        require_all(schema);
+    }
     description.to_pretty_json()
+}
+
+/// Null is written in full: every property is there. Only an error leaves out what it hasn't.
+fn require_all(schema: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(object)) = schema {
+        object.required = object.properties.keys().cloned().collect();
+    }
 }

@@ -36,11 +36,11 @@ impl ReplyForm {
 }
 
 /// Who a request is from.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Caller<'u> {
+#[derive(Clone, Debug)]
+pub(super) enum Caller {
     /// There are no users: everybody may do everything.
     Anybody,
-    User(&'u User),
+    User(User),
 }
 
 impl<S: Sync> FromRequestParts<S> for Context {
@@ -59,10 +59,10 @@ impl<S: Sync> FromRequestParts<S> for Context {
 }
 
 impl Context {
-    pub(super) fn caller<'a>(&self, app: &'a App) -> Result<Caller<'a>, Failure> {
+    pub(super) fn caller(&self, app: &App) -> Result<Caller, Failure> {
         let Some(users) = app.users() else { return Ok(Caller::Anybody) };
         let credentials = Credentials::of(&self.url, &self.headers);
-        let user = credentials.and_then(|credentials| credentials.user(users));
+        let user = credentials.and_then(|credentials| credentials.user(&users).cloned());
         user.map(Caller::User).map_err(|error| {
             app.metrics.unauthorized();
             Failure::new(StatusCode::UNAUTHORIZED, error.to_string())

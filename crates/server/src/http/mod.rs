@@ -10,6 +10,7 @@ mod ping;
 mod query;
 mod request_id;
 mod run;
+mod unread;
 mod write;
 mod write_v2;
 
@@ -49,6 +50,7 @@ pub(crate) fn router(app: Arc<App>, fallback: Option<Router>) -> Router {
         .route("/api/v2/write", post(write_v2::write).merge(options(preflight)))
         .route("/health", get(ping::health))
         .route("/metrics", get(metrics::metrics))
+        .route_layer(from_fn(unread::layer))
         .route_layer(from_fn(request_id::layer))
         .route_layer(from_fn_with_state(Arc::clone(&app), origin::layer))
         .route_layer(from_fn_with_state(Arc::clone(&app), metrics::layer));

@@ -100,7 +100,7 @@ fn asked(
                     // Its answer is handed on as it is, with whatever is in it.
                     needs = Needs::Admin;
                 }
-                if let Some(lacking) = needs.lacking(user) {
+                if let Some(lacking) = needs.lacking(&user) {
                     let message = format!(
                         "error authorizing query: {} not authorized to execute statement '{statement}', {lacking}",
                         user.name()
@@ -108,7 +108,7 @@ fn asked(
                     return Err(Failure::forbidden(message));
                 }
             }
-            Some(user.clone())
+            Some(user)
         }
     };
     let session = Session {

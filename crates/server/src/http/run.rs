@@ -107,28 +107,25 @@ struct Runner {
 }
 
 impl Runner {
-    /// Runs all statements up to one that fails. A failure is the whole request's; it comes before any answer.
+    /// Runs all statements up to one that fails, which is the answer's last: so InfluxDB ends it. A failure is the
+    /// whole request's; it comes before any answer.
     fn run(&self, asked: &Asked, output: Output) -> Result<(), Failure> {
         let mut answer = Answer::new(output, asked.form);
-        let mut failed = false;
         for (id, statement) in asked.statements.iter().enumerate() {
             answer.begin(id, chunking(statement));
-            let done = if failed {
-                answer.fail("not executed")
-            } else {
-                match self.execute(statement, asked, &mut answer) {
-                    Ok(()) => answer.end(&remarks(statement, asked.reads_only)),
-                    Err(error) if error.blame() == Blame::Syntax && answer.is_unsent() => {
-                        return Err(Failure::bad_request(error.to_string()));
-                    }
-                    Err(error) => {
-                        failed = true;
-                        answer.fail(&chain(&error))
-                    }
+            let result = self.execute(statement, asked, &mut answer);
+            let done = match &result {
+                Ok(()) => answer.end(&remarks(statement, asked.reads_only)),
+                Err(error) if error.blame() == Blame::Syntax && answer.is_unsent() => {
+                    return Err(Failure::bad_request(error.to_string()));
                 }
+                Err(error) => answer.fail(&chain(error)),
             };
             if done.is_err() {
                 return Ok(());
+            }
+            if result.is_err() {
+                break;
             }
         }
         // Where the client is gone, it doesn't matter how the answer would have ended.
@@ -164,7 +161,9 @@ impl Runner {
         asked: &Asked,
         answer: &mut Answer,
     ) -> Result<(), QueryError> {
-        if let Some(result) = crate::accounts::execute(statement, self.app.users(), answer) {
+        if let Some(result) =
+            crate::accounts::execute(statement, self.app.users().as_deref(), answer)
+        {
             return result;
         }
         let mut visible;

@@ -51,7 +51,7 @@ pub(super) struct Destination<'a> {
 pub(super) async fn store(
     app: &Arc<App>,
     context: &Context,
-    caller: Caller<'_>,
+    caller: Caller,
     destination: Destination<'_>,
     body: Body,
 ) -> Result<Outcome, Failure> {

@@ -1,193 +1,94 @@
-//! The routes are those of `ui/openapi.yaml`: paths, parameters, schemas; and `ui/openapi.json`, which is made
-//! from the types that are served, is up to date (`UPDATE_OPENAPI=1` writes it).
+//! `ui/openapi.json`, from which the page's types are made, is what the served types say (`UPDATE_OPENAPI=1` writes
+//! it); that answers are as it says is tested with the page (`ui/tests/contract.test.ts`).
 
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-fn file(name: &str) -> std::path::PathBuf {
-    // At run time, since clones share a target folder.
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
-    Path::new(&package).join("../../ui").join(name)
-}
+use crate::bench::{Bench, demo};
 
-fn contract() -> Value {
-    let text = std::fs::read_to_string(file("openapi.yaml")).unwrap();
-    serde_saphyr::from_str(&text).unwrap()
-}
-
-fn ours() -> Value {
+fn description() -> Value {
     serde_json::from_str(&svcflow_server::openapi().unwrap()).unwrap()
 }
 
 #[test]
 fn the_checked_in_description_is_up_to_date() {
+    // At run time, since clones share a target folder.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    let file = Path::new(&package).join("../../ui/openapi.json");
     let made = svcflow_server::openapi().unwrap() + "\n";
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        std::fs::write(file("openapi.json"), &made).unwrap();
+        std::fs::write(&file, &made).unwrap();
     }
-    let there = std::fs::read_to_string(file("openapi.json")).unwrap_or_default();
-    assert_eq!(there, made, "run it once with UPDATE_OPENAPI=1");
+    let there = std::fs::read_to_string(&file).unwrap_or_default();
+    let place = there.lines().zip(made.lines()).position(|(there, made)| there != made);
+    assert!(there == made, "differs from line {place:?} on: run it once with UPDATE_OPENAPI=1");
+}
+
+/// The properties that a schema says are there, and those that an answer has.
+fn compare(description: &Value, schema: &Value, answer: &Value, place: &str) {
+    let schema = match schema["$ref"].as_str() {
+        Some(name) => description.pointer(name.trim_start_matches('#')).unwrap(),
+        None => schema,
+    };
+    if let Some(one_of) = schema["oneOf"].as_array() {
+        let other = one_of.iter().find(|it| it["type"] != "null").unwrap();
+        if !answer.is_null() {
+            compare(description, other, answer, place);
+        }
+        return;
+    }
+    match answer {
+        Value::Object(there) if schema["properties"].is_object() => {
+            let described = schema["properties"].as_object().unwrap();
+            let mut required: Vec<&str> =
+                schema["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            required.sort_unstable();
+            let names: Vec<&str> = there.keys().map(String::as_str).collect();
+            assert_eq!(names, required, "{place}");
+            for (name, value) in there {
+                compare(description, &described[name], value, &format!("{place}.{name}"));
+            }
+        }
+        Value::Array(all) => {
+            all.iter().for_each(|one| compare(description, &schema["items"], one, place));
+        }
+        _ => {}
+    }
 }
 
 #[test]
-fn routes_parameters_and_schemas_are_those_of_the_contract() {
-    let (contract, ours) = (contract(), ours());
-    assert_eq!(routes(&contract), routes(&ours));
-    let named =
-        ["Map", "Series", "Edges", "Graph", "Topology", "Nodes", "Error", "Hello", "Tick", "Ping"];
-    for name in named {
-        let of = |document: &Value| {
-            let schema = document["components"]["schemas"][name].clone();
-            assert!(schema.is_object(), "{name}");
-            normal(document, &schema)
+fn every_property_that_is_described_is_there_and_no_other() {
+    let (bench, description) = (Bench::start(), description());
+    demo(&bench);
+    bench.set_agents(vec![crate::live::agent("n1")], &[]);
+    for (path, about) in description["paths"].as_object().unwrap() {
+        let route = path.strip_prefix("/api/v1/").unwrap();
+        let content = &about["get"]["responses"]["200"]["content"];
+        let Some(json) = content.get("application/json") else { continue };
+        let query = match route {
+            "series" => "?id=clients~service:default:db",
+            "map" => "?expand=service:default:db&expand=clients",
+            _ => "",
         };
-        same(name, &of(&contract), &of(&ours));
+        compare(&description, &json["schema"], &bench.get(&format!("{route}{query}")), route);
     }
-    assert_eq!(contract["components"]["securitySchemes"], ours["components"]["securitySchemes"]);
 }
 
-/// Where two documents differ, which is easier to read than both.
-fn same(place: &str, a: &Value, b: &Value) {
-    match (a, b) {
-        (Value::Object(a), Value::Object(b)) => {
-            let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
-            for key in keys {
-                let [a, b] = [a, b].map(|it| it.get(key).unwrap_or(&Value::Null));
-                same(&format!("{place}.{key}"), a, b);
+#[test]
+fn every_reference_leads_somewhere() {
+    fn walk(description: &Value, part: &Value) {
+        match part {
+            Value::Object(all) => {
+                if let Some(name) = part["$ref"].as_str() {
+                    assert!(description.pointer(name.trim_start_matches('#')).is_some(), "{name}");
+                }
+                all.values().for_each(|part| walk(description, part));
             }
-        }
-        _ => assert_eq!(a, b, "{place}: contract and types differ"),
-    }
-}
-
-/// Method, path, id, tag, and each parameter: name, place, whether it must be there, its schema.
-fn routes(document: &Value) -> Value {
-    let mut all = Map::new();
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        for (method, operation) in methods.as_object().unwrap() {
-            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-            let parameters: Map<String, Value> =
-                parameters.iter().map(|it| parameter(document, &resolved(document, it))).collect();
-            let answers: Map<String, Value> = operation["responses"]
-                .as_object()
-                .unwrap()
-                .iter()
-                .map(|(status, it)| {
-                    let it = resolved(document, it);
-                    let content = it["content"].as_object().unwrap().iter();
-                    let kinds = content.map(|(kind, it)| (kind.clone(), answer(&it["schema"])));
-                    (status.clone(), Value::Object(kinds.collect()))
-                })
-                .collect();
-            let operation = json!({
-                "id": operation["operationId"], "tags": operation["tags"],
-                "parameters": parameters, "answers": answers
-            });
-            all.insert(format!("{method} {path}"), operation);
+            Value::Array(all) => all.iter().for_each(|part| walk(description, part)),
+            _ => {}
         }
     }
-    Value::Object(all)
-}
-
-/// Events may be listed in any order, and under a name of their own.
-fn answer(schema: &Value) -> Value {
-    match schema["$ref"].as_str() {
-        Some(name) if name.ends_with("/Event") => json!("events"),
-        Some(name) => json!(name),
-        None if schema["oneOf"].is_array() => json!("events"),
-        None => schema["type"].clone(),
-    }
-}
-
-fn parameter(document: &Value, it: &Value) -> (String, Value) {
-    let mut schema = normal(document, &it["schema"]);
-    // A parameter that may be left out isn't null.
-    if let Some(kinds) = schema["type"].as_array().cloned() {
-        let kinds: Vec<Value> = kinds.into_iter().filter(|kind| kind != "null").collect();
-        schema["type"] = kinds[0].clone();
-    }
-    let required = it["required"].as_bool().unwrap_or(false);
-    let about = json!({"in": it["in"], "required": required, "schema": schema});
-    (it["name"].as_str().unwrap().to_owned(), about)
-}
-
-fn resolved(document: &Value, it: &Value) -> Value {
-    match it["$ref"].as_str() {
-        Some(name) => document.pointer(name.trim_start_matches('#')).unwrap().clone(),
-        None => it.clone(),
-    }
-}
-
-/// A schema without prose, with every reference resolved, so that it doesn't matter which part has a name.
-/// Null is a type among others.
-fn normal(document: &Value, schema: &Value) -> Value {
-    let schema = resolved(document, schema);
-    let schema = if schema["$ref"].is_string() { resolved(document, &schema) } else { schema };
-    if let Some(one_of) = schema["oneOf"].as_array() {
-        let others: Vec<&Value> = one_of.iter().filter(|it| it["type"] != "null").collect();
-        assert_eq!(others.len(), 1, "{schema}");
-        let mut inner = normal(document, others[0]);
-        if others.len() < one_of.len() {
-            let kind = inner["type"].take();
-            inner["type"] = json!([kind, "null"]);
-        }
-        return inner;
-    }
-    let mut made = Map::new();
-    for key in [
-        "type",
-        "minimum",
-        "maximum",
-        "minLength",
-        "maxLength",
-        "maxItems",
-        "minItems",
-        "pattern",
-        "default",
-        "enum",
-        "required",
-    ] {
-        if let Some(value) = schema.get(key).filter(|value| **value != json!([])) {
-            made.insert(key.to_owned(), sorted(value));
-        }
-    }
-    if let Some(all) = schema["properties"].as_object() {
-        let all = all.iter().map(|(name, it)| (name.clone(), normal(document, it)));
-        made.insert("properties".to_owned(), Value::Object(all.collect()));
-    }
-    for key in ["items", "additionalProperties"] {
-        if schema[key].is_object() {
-            made.insert(key.to_owned(), normal(document, &schema[key]));
-        }
-    }
-    without_widths(&mut made);
-    Value::Object(made)
-}
-
-/// Bounds that are a type's own, or that only one side can say, tell nothing.
-fn without_widths(schema: &mut Map<String, Value>) {
-    for key in ["minimum", "maximum"] {
-        if let Some(bound) = schema.get(key).and_then(Value::as_f64) {
-            let width = key == "maximum" && (bound == 255.0 || bound == 65_535.0);
-            if width || bound == 0.0 {
-                schema.remove(key);
-            } else {
-                schema.insert(key.to_owned(), json!(bound));
-            }
-        }
-    }
-    for key in ["minLength", "maxLength", "minItems", "maxItems"] {
-        schema.remove(key);
-    }
-    if let Some(Value::Array(_)) = schema.get("prefixItems") {
-        schema.remove("prefixItems");
-    }
-}
-
-fn sorted(value: &Value) -> Value {
-    let Value::Array(all) = value else { return value.clone() };
-    let mut all = all.clone();
-    all.sort_by_key(ToString::to_string);
-    Value::Array(all)
+    let description = description();
+    walk(&description, &description);
 }

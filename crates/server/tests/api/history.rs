@@ -53,12 +53,13 @@ fn a_silence_is_a_gap_unless_the_agent_kept_its_intervals() {
     let n9 = Writer { bench: &bench, node: "n9" };
     let begin = LATEST - 600_000;
     n9.reports(begin, begin + 100_000);
-    n9.even(EDGE, begin, begin + 300_000, (1_000, 0));
+    n9.even(EDGE, begin, begin + 300_000, (1_000, 100));
     // Twenty intervals come at once; the agent kept them all.
     n9.report(begin + 300_000, 7, (begin + 300_000) / 10_000);
     // Then a silence of which only one sum is left.
     n9.loss("collector-intervals-merged", LATEST, 29, 0);
-    n9.edge(EDGE, LATEST, 90_000, 0);
+    // Packets go up too: one counter that fell would be a new beginning of all.
+    n9.edge(EDGE, LATEST, 90_000, 9_000);
     n9.report(LATEST, 7, LATEST / 10_000);
     let series = bench.get(&format!("series?id={ID}&from=-600000"));
     let values = series["bytes_in"].as_array().unwrap();

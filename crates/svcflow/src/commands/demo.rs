@@ -22,7 +22,7 @@ use docker::Containers;
 
 use super::history::{History, Named};
 use super::serving::{Listen, Serving};
-use crate::args::{AgentArgs, DemoOptions, EdgesArgs, LabHostOptions, Runtime, SortBy};
+use crate::args::{AccessArgs, AgentArgs, DemoOptions, EdgesArgs, LabHostOptions, Runtime, SortBy};
 use crate::exit::CliError;
 use crate::settings::ServerFile;
 use crate::{output, top};
@@ -89,7 +89,7 @@ fn live(
     ));
     let traffic = lab.background()?;
     let until = options.duration.map(|duration| Instant::now() + duration);
-    let source = AgentArgs { agent: own.url() };
+    let source = AgentArgs { agent: own.url(), access: AccessArgs::default() };
     let seen = if output::is_terminal() && !options.json {
         top::run(&source, until)
     } else {

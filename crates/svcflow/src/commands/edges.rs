@@ -35,7 +35,7 @@ pub(crate) fn run(args: &EdgesArgs) -> Result<(), CliError> {
 
 /// As [`run`], watching at most until `end`.
 pub(crate) fn until(args: &EdgesArgs, end: Option<Instant>) -> Result<(), CliError> {
-    let client = Client::new(&args.agent.agent)?;
+    let client = Client::new(&args.agent.agent, &args.agent.access)?;
     let mut last = None;
     loop {
         let mut document = client.edges()?;

@@ -11,7 +11,7 @@ use crate::exit::CliError;
 use crate::output;
 
 pub(crate) fn run(args: &EndpointsArgs) -> Result<(), CliError> {
-    let client = Client::new(&args.url)?;
+    let client = Client::new(&args.url, &args.access)?;
     let endpoints = client.endpoints()?;
     Ok(output::print(&text(&endpoints, client.url(), args))?)
 }

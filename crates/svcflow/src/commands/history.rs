@@ -9,7 +9,7 @@ use svcflow_agent::{Shared, metric_families, router};
 use svcflow_collector::Gatherer;
 use svcflow_query::Engine;
 use svcflow_server::{Api, Error, Server, bind, system_clock};
-use svcflow_store::{Options, PolicySpec, Store};
+use svcflow_store::{Options, PolicySpec, Rollup, Store};
 use svcflow_topology::Names;
 use svcflow_topology::sources::Source;
 use tokio::net::TcpListener;
@@ -25,8 +25,12 @@ use crate::exit::CliError;
 use crate::output;
 use crate::settings::ServerFile;
 
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How long the database that agents' samples go to keeps them, where it is made here.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
+const KEPT: Duration = DAY.saturating_mul(30);
+/// The policy that keeps their sums after that, how long, and the width of a bucket.
+const ROLLUPS: (&str, Duration, Duration) =
+    ("year", DAY.saturating_mul(365), Duration::from_secs(600));
 
 /// A running server.
 pub(crate) struct History {
@@ -157,8 +161,18 @@ fn open(file: &ServerFile, named: bool) -> Result<Store, CliError> {
     // Names are kept here also where samples go elsewhere.
     if named || file.collector.is_some() {
         let collector = file.collector.clone().unwrap_or_default();
-        let policy = PolicySpec::new("autogen", Some(KEPT));
-        store.create_database(&collector.database, policy).map_err(failed)?;
+        create(&store, &collector.database).map_err(failed)?;
     }
     Ok(store)
+}
+
+/// A database that is there stays as its users have made it.
+fn create(store: &Store, database: &str) -> Result<(), svcflow_store::Error> {
+    if store.databases().iter().any(|name| **name == *database) {
+        return Ok(());
+    }
+    store.create_database(database, PolicySpec::new("autogen", Some(KEPT)))?;
+    let (into, kept, every) = ROLLUPS;
+    store.create_policy(database, PolicySpec::new(into, Some(kept)), false)?;
+    store.set_rollup(database, "autogen", Some(Rollup { into: into.to_owned(), every }))
 }

@@ -50,9 +50,7 @@ impl Serving {
         let scheme = protection.scheme();
         runtime.spawn(async move {
             let done = async { drop(stopped.await) };
-            if let Err(error) = serve(listener, routes, &protection, done).await {
-                tracing::error!("{error}");
-            }
+            serve(listener, routes, &protection, done).await;
         });
         Ok(Self { address, scheme, _stop: stop, runtime })
     }

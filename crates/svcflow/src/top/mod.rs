@@ -16,7 +16,7 @@ use crate::exit::CliError;
 
 /// Shows an agent until the user quits, or until `end`.
 pub(crate) fn run(args: &AgentArgs, end: Option<Instant>) -> Result<(), CliError> {
-    let client = Client::new(&args.agent)?;
+    let client = Client::new(&args.agent, &args.access)?;
     if !crate::output::is_terminal() {
         return Err(CliError::NoTerminal);
     }

@@ -1,5 +1,6 @@
 //! A real dockerd in network, mount and process namespaces of its own: when it is dropped, nothing is left.
 //! Its program comes from `scripts/engines`; the image holds one static binary, compiled here, that sleeps.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,6 @@
 //! A real etcd, from `scripts/engines`; ends when dropped.
 
 #[path = "dockerd.rs"]
-#[allow(dead_code, reason = "only the folder of programs is asked for")]
 mod dockerd;
 
 use std::net::TcpListener;

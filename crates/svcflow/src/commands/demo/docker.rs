@@ -39,6 +39,8 @@ const PATIENCE_SECONDS: u64 = 120;
 const AT_ONCE: usize = 4;
 /// A container serves after this, or never.
 const READY_MAX: Duration = Duration::from_secs(20);
+/// How long a runtime may take to become the program that it runs.
+const OURS_MAX: Duration = Duration::from_secs(3);
 /// Where the program and its libraries are in the image.
 const PROGRAM: &str = "svcflow";
 const LIBRARIES: &str = "lib";
@@ -232,8 +234,11 @@ impl Engine {
         let inspected = self.docker.inspect_container(&id, None::<InspectContainerOptions>).await;
         let state = inspected.map_err(self.failed("inspecting a container"))?.state;
         let pid = state.and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
-        let pid = pid.filter(|pid| is_ours(*pid, address));
-        let pid = pid.ok_or_else(|| CliError::EngineElsewhere { socket: self.socket.clone() })?;
+        let elsewhere = || CliError::EngineElsewhere { socket: self.socket.clone() };
+        let pid = pid.ok_or_else(elsewhere)?;
+        if !is_ours(pid, address).await {
+            return Err(elsewhere());
+        }
         ready(pid, &ports, &name).await?;
         let namespace = Namespace::of_process(pid)?;
         Ok((address, Container { id, name, namespace, _input: input }))
@@ -241,11 +246,20 @@ impl Engine {
 }
 
 /// Whether this process is that container's: the engine's numbers may be of another host, or process namespace, and
-/// then some other process here has this one.
-fn is_ours(pid: u32, address: Ipv4Addr) -> bool {
-    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let mut words = command.split(|byte| *byte == 0).skip_while(|word| *word != b"lab-host");
-    words.nth(1) == Some(address.to_string().as_bytes())
+/// then some other process here has this one. A container that has just started may still be its runtime's process.
+async fn is_ours(pid: u32, address: Ipv4Addr) -> bool {
+    let end = tokio::time::Instant::now() + OURS_MAX;
+    loop {
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut words = command.split(|byte| *byte == 0).skip_while(|word| *word != b"lab-host");
+        if words.nth(1) == Some(address.to_string().as_bytes()) {
+            return true;
+        }
+        if tokio::time::Instant::now() > end {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Waits until all ports are served, over UDP, which is bound last.

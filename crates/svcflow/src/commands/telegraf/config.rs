@@ -7,7 +7,7 @@ use svcflow_topology::discovery::{Discovery, Registry};
 use svcflow_transport::{Client as Http, ClientTls, Trust};
 
 use super::conf::{self, Conf};
-use crate::args::{TelegrafConfigArgs, TelegrafPlugin};
+use crate::args::{AccessArgs, TelegrafConfigArgs, TelegrafPlugin};
 use crate::client::Client;
 use crate::commands::endpoints::agent_url;
 use crate::document::is_unknown;
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &TelegrafConfigArgs) -> Result<(), CliError> {
         match args.plugin {
             TelegrafPlugin::Http => urls.push(format!("{node}/endpoints")),
             TelegrafPlugin::Httpjson => {
-                urls.extend(edges(node, &Client::new(node)?.edges()?));
+                urls.extend(edges(node, &Client::new(node, &AccessArgs::default())?.edges()?));
             }
         }
     }

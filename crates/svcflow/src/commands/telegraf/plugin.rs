@@ -32,7 +32,7 @@ enum Word {
 }
 
 pub(crate) fn run(args: &TelegrafPluginArgs) -> Result<(), CliError> {
-    let client = Client::new(&args.agent.agent)?;
+    let client = Client::new(&args.agent.agent, &args.agent.access)?;
     let (sender, words) = sync_channel(WORDS_MAX);
     let _signals = signals(&sender)?;
     std::thread::spawn(move || listen(&sender));
