@@ -34,6 +34,12 @@ pub enum CliError {
         "can't read the names that are stored: restore the data folder, or name another with --data"
     )]
     Names(#[source] svcflow_store::Error),
+    /// A kind of source stands in two tables.
+    #[error("the source of names `{name}` stands in [agent] and in [names]: give it once")]
+    NamesTwice {
+        /// Which.
+        name: String,
+    },
     /// A source of names can't be watched.
     #[error(transparent)]
     NameSource(#[from] svcflow_topology::sources::SettingsError),

@@ -162,6 +162,22 @@ fn past_samples_keep_past_owners() {
     node.tell(Update::Listed { at: now(), facts });
     server.until("counted", |it| shown(it, now()).filter(|it| it.1 == "a"));
 
+    let printed = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_svcflow"));
+        let output = command.args(args).args(["--agent", &node.agent.url]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let table = printed(&["edges"]);
+    assert!(table.contains("11.1.1.2  default:app (100.1.1.3:8080)  a (10.1.1.1:80)"), "{table}");
+    let edges: Value = serde_json::from_str(&printed(&["edges", "--json"])).unwrap();
+    let edge = &edges["edges"][0];
+    assert_eq!(
+        (&edge["service"], &edge["service_name"]),
+        (&json!("100.1.1.3"), &json!("default:app"))
+    );
+    assert_eq!((&edge["provider"], &edge["provider_name"]), (&json!("10.1.1.1"), &json!("a")));
+
     // The address is used again twice within one second, and the middle one is never seen by a question.
     let first_end = now();
     let second = later(first_end, Duration::from_millis(100));

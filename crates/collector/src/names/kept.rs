@@ -34,12 +34,15 @@ struct Row {
 }
 
 impl Kept {
-    /// In this database, which must exist. Makes the policy of names there.
+    /// In this database, which must exist. Makes the policy of names there, unless there is one.
     ///
     /// # Errors
-    /// Where there is no such database, or it has another policy of that name.
+    /// Where there is no such database, or the disk failed.
     pub fn open(store: &Store, database: &str) -> Result<Self, Error> {
-        store.create_policy(database, PolicySpec::new(POLICY, None), false)?;
+        // Whoever wants names kept for less may have altered it.
+        if !store.policies(database)?.iter().any(|policy| policy.spec.name == POLICY) {
+            store.create_policy(database, PolicySpec::new(POLICY, None), false)?;
+        }
         Ok(Self { store: store.clone(), database: database.into() })
     }
 

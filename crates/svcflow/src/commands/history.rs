@@ -60,7 +60,11 @@ impl History {
         naming: Named,
     ) -> Result<Self, CliError> {
         let Named { names, mut sources } = naming;
-        sources.extend(file.names.sources()?);
+        let own = file.names.sources()?;
+        if let Some(twice) = own.iter().find(|it| sources.iter().any(|of| of.name() == it.name())) {
+            return Err(CliError::NamesTwice { name: twice.name().to_owned() });
+        }
+        sources.extend(own);
         let runtime = server_runtime()?;
         let listener = runtime.block_on(bound(listen))?;
         let address = listener.local_addr().map_err(CliError::Start)?;

@@ -31,14 +31,22 @@ pub(in crate::api) fn latest(known: &Known, endpoint: IpAddr) -> Result<Vec<Samp
     let (mut samples, mut block) = (Vec::new(), Block::default());
     while let Some(series) = scan.next_series()? {
         let Some((_, edge)) = edge_of(measurement.tags(series)) else { continue };
-        let Some(chunk) = scan.next_chunk()? else { continue };
-        chunk.decode(&mut block)?;
-        let Some(row) = block.rows().checked_sub(1) else { continue };
-        let value = |counter| count(block.columns.get(place(counter)?), row);
-        let [bytes_in, bytes_out, packets_in, packets_out] =
-            [0, 1, 2, 3].map(|counter| value(counter).unwrap_or(0));
-        let counters = Counters { bytes_in, bytes_out, packets_in, packets_out };
-        samples.push(Sample { edge, counters, marks: Marks::default() });
+        let mut found = [None; 4];
+        while found.iter().any(Option::is_none)
+            && let Some(chunk) = scan.next_chunk()?
+        {
+            chunk.decode(&mut block)?;
+            for (counter, found) in found.iter_mut().enumerate() {
+                let column = place(counter).and_then(|place| block.columns.get(place));
+                *found =
+                    found.or_else(|| (0..block.rows()).rev().find_map(|row| count(column, row)));
+            }
+        }
+        // One without a counter is unknown, not zero.
+        if let [Some(bytes_in), Some(bytes_out), Some(packets_in), Some(packets_out)] = found {
+            let counters = Counters { bytes_in, bytes_out, packets_in, packets_out };
+            samples.push(Sample { edge, counters, marks: Marks::default() });
+        }
     }
     Ok(samples)
 }
