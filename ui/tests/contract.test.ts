@@ -151,10 +151,11 @@ describe.each(worlds)("contract: %s", (world) => {
     if (response.body === null) throw new Error("no body");
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       text += decoder.decode(chunk, { stream: true });
-      if (text.includes("\n\n")) break;
+      if (/^event: [^]*\n\n/m.test(text)) break;
     }
     stop.abort();
-    const first = text.split("\n\n")[0]?.split("\n") ?? [];
+    const blocks = text.split("\n\n").map((block) => block.split("\n"));
+    const first = blocks.find((lines) => lines.some((line) => line.startsWith("event: "))) ?? [];
     expect(first).toContain("event: hello");
     const hello: unknown = JSON.parse(first.find((line) => line.startsWith("data: "))?.slice(6) ?? "null");
     expect(validator("Hello")(hello)).toBe(true);
