@@ -167,7 +167,7 @@ fn the_query_names_its_edges_and_is_left_out_where_there_are_too_many() {
     assert!(query.contains(
         r#"("Node"='n1' AND "EndpointIP"='11.1.1.2' AND "ServiceIP"='100.1.1.3' AND "ServicePort"='8080' AND "ProviderIP"='10.1.1.2' AND "ProviderPort"='80' AND "Protocol"='TCP')"#
     ), "{query}");
-    assert!(query.ends_with("GROUP BY time(10000ms, 1ms)"), "{query}");
+    assert!(query.ends_with("GROUP BY time(10000ms, 1ms) fill(0)"), "{query}");
     for client in 0..60 {
         world.add("it's\\", &format!("12.1.1.{client} > 10.1.1.15:5432"), (1, 1));
     }
