@@ -314,3 +314,36 @@ fn hostile_names_are_text_and_their_ids_are_sound() {
         }
     }
 }
+
+#[test]
+fn an_owner_with_several_addresses_is_one_member() {
+    let mut world = World::demo();
+    let second = |owner: &mut svcflow_topology::Owner, at: &str| {
+        owner.addresses.push(address(at).into());
+    };
+    for owner in &mut world.facts.owners {
+        match owner.name.as_str() {
+            "app-1" => second(owner, "fd10::1"),
+            "app-2" => second(owner, "fd10::2"),
+            _ => {}
+        }
+    }
+    let before = World::demo().map(|_| {}).all.totals.bytes_in;
+    world.add("n1", "11.1.1.1 > [fd64::3]:8080 > [fd10::1]:80", (1_000, 100));
+    world.facts.services[0].addresses.push(address("fd64::3"));
+    let map = world.map(|request| request.expand = expand(&["service:default:app"]));
+    let app = card(&map, "service:default:app");
+    assert_eq!(app.size, 2);
+    let members = app.members.as_ref().unwrap();
+    let addresses: Vec<_> = members.iter().map(|member| member.addresses.join(" ")).collect();
+    assert_eq!(addresses, ["10.1.1.1 fd10::1", "10.1.1.2 fd10::2"]);
+    assert_eq!(map.all.totals.bytes_in, before + 30 * 1_000, "each byte once");
+    // A link may name it by either of its addresses.
+    let edges = |at: &str| world.rows(|request| request.of = place(at)).len();
+    assert_eq!(edges("service:default:app!fd10::1"), edges("service:default:app!10.1.1.1"));
+    // By address they are apart.
+    let apart = world.map(|request| request.group = Group::Endpoint);
+    assert!(
+        ids(&apart).contains(&"endpoint:fd10::1") && ids(&apart).contains(&"endpoint:10.1.1.1")
+    );
+}

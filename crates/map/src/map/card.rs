@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use svcflow_model::{Protocol, Timestamp};
+use svcflow_model::{Cidr, Protocol, Timestamp};
 use svcflow_topology::{Service, Snapshot};
 
 use super::gather::{CardSum, MemberSum};
@@ -196,7 +196,7 @@ impl Maker<'_, '_> {
         Member {
             id: format!("{}!{address}", self.grouping.id(card)),
             address: address.to_string(),
-            addresses: all.iter().map(ToString::to_string).collect(),
+            addresses: all.iter().map(address_text).collect(),
             name: owner.map(|owner| owner.entity.name.clone()).unwrap_or_default(),
             labels: owner.map(|owner| labels(&owner.entity.labels)).unwrap_or_default(),
             node: node.map(str::to_owned),
@@ -209,6 +209,11 @@ impl Maker<'_, '_> {
             marks: sum.condition.marks.list(),
         }
     }
+}
+
+/// A host without the length of its prefix.
+fn address_text(address: &Cidr) -> String {
+    if address.is_single() { address.address.to_string() } else { address.to_string() }
 }
 
 /// By kind as the map reads from left to right, then by name, then by id.
