@@ -1,7 +1,9 @@
 //! A server and the collector within it, beside the calling thread.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use tokio::task::JoinHandle;
 use super::collecting::Collecting;
 use super::elsewhere;
 use super::naming::Naming;
-use super::serving::{Listen, listener, server_runtime, signal};
+use super::serving::{Listen, listener, server_runtime, signal, signals};
 use crate::exit::CliError;
 use crate::output;
 use crate::settings::ServerFile;
@@ -40,6 +42,7 @@ pub(crate) struct History {
     served: JoinHandle<Result<(), Error>>,
     collecting: Collecting,
     naming: Option<Naming>,
+    signalled: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     runtime: Runtime,
 }
 
@@ -102,7 +105,14 @@ impl History {
         let (stop, stopped) = oneshot::channel::<()>();
         let served = runtime.spawn(server.serve(listener, async { drop(stopped.await) }));
         drop(within);
-        Ok(Self { address, scheme, stop, served, collecting, naming, runtime })
+        Ok(Self { address, scheme, stop, served, collecting, naming, signalled: None, runtime })
+    }
+
+    /// From now on an interrupt or a termination ends [`History::wait`], also where it comes before that.
+    pub(crate) fn expect_signals(&mut self) -> Result<(), CliError> {
+        let _within = self.runtime.enter();
+        self.signalled = Some(Box::pin(signals()?));
+        Ok(())
     }
 
     pub(crate) fn url(&self) -> String {
@@ -112,9 +122,19 @@ impl History {
     /// Waits for an interrupt, a termination, the end of `duration`, or the server's own end.
     pub(crate) fn wait(&mut self, duration: Option<Duration>) -> Result<(), CliError> {
         let served = &mut self.served;
+        let expected = self.signalled.take();
+        let signalled = async {
+            match expected {
+                Some(expected) => {
+                    expected.await;
+                    Ok(())
+                }
+                None => signal().await,
+            }
+        };
         self.runtime.block_on(async {
             tokio::select! {
-                signalled = signal() => signalled,
+                signalled = signalled => signalled,
                 () = tokio::time::sleep(duration.unwrap_or(Duration::MAX)) => Ok(()),
                 ended = served => ended.unwrap_or(Ok(())).map_err(CliError::Server),
             }

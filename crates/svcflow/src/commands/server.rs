@@ -78,6 +78,7 @@ pub(crate) fn check(path: &Path) -> Result<(), CliError> {
 fn serve(file: ServerFile, duration: Option<Duration>, named: Named) -> Result<(), CliError> {
     let (data, listen) = (file.server.data.clone(), file.server.listen);
     let mut history = History::start(file, &Listen::At(listen), None, named)?;
+    history.expect_signals()?;
     output::say(&format!("data in {}", data.display()));
     output::say(&format!("listening on {0} (InfluxDB 1.x; the map: {0}/)", history.url()));
     history.wait(duration)?;

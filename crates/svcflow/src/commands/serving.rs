@@ -117,15 +117,21 @@ pub(crate) async fn listener(listen: &Listen) -> Result<TcpListener, CliError> {
         .map_or_else(|| CliError::Start(std::io::ErrorKind::AddrInUse.into()), CliError::from))
 }
 
-pub(crate) fn signal() -> impl Future<Output = Result<(), CliError>> {
+pub(crate) async fn signal() -> Result<(), CliError> {
+    signals()?.await;
+    Ok(())
+}
+
+/// The same, from now on: a signal that comes before it is waited for is not lost, and doesn't kill. Within a
+/// runtime.
+pub(crate) fn signals() -> Result<impl Future<Output = ()> + Send, CliError> {
     use tokio::signal::unix::{SignalKind, signal};
-    async {
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Start)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Start)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Start)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Start)?;
+    Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        Ok(())
-    }
+    })
 }
