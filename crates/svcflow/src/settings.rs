@@ -82,6 +82,19 @@ mod tests {
     }
 
     #[test]
+    fn the_files_of_the_move_from_contiv_are_right() {
+        let manual = include_str!("../../../docs/contiv.md");
+        let blocks: Vec<&str> =
+            manual.split("```toml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        let [agent, server] = blocks.as_slice() else { panic!("{blocks:?}") };
+        let agent = svcflow_agent::Config::parse(agent, None).unwrap();
+        assert_eq!((agent.listen.port(), agent.netmaster.is_some()), (4000, true));
+        let file = ServerFile::parse(server, None).unwrap();
+        assert_eq!(file.names.sources().unwrap().len(), 1);
+        assert_eq!(file.collector.unwrap().places().registries.len(), 1);
+    }
+
+    #[test]
     fn the_shipped_examples_are_one_file() {
         let server = include_str!("../../server/server.example.toml");
         let agent = include_str!("../../agent/agent.example.toml");
