@@ -46,7 +46,7 @@ function drawCard({ card, x, y, height, labels }: DrawnCard, colors: Colors): st
     text(WIDTH - 16, 29, String(card.size), 8, { ...muted, "text-anchor": "end" }),
     text(16, 47, where, 32, { ...muted, "font-family": MONO }),
     text(16, 71, `← ${byteRate(traffic?.rates?.bytes_in)}   → ${byteRate(traffic?.rates?.bytes_out)}`, 40, { fill: colors("text"), "font-size": 13 }),
-    element("path", { d: sparkline(card.spark, 56, 20).line, transform: `translate(${WIDTH - 72} 57)`, fill: "none", stroke: colors("line"), "stroke-width": 1.5 }),
+    element("path", { d: sparkline(card.spark, 46, 20).line, transform: `translate(${WIDTH - 62} 57)`, fill: "none", stroke: colors("line"), "stroke-width": 1.5 }),
     text(16, 97, labels.join("  "), 40, muted),
     ...memberRows(card, colors),
   ];
