@@ -273,7 +273,7 @@ impl Database {
     fn delete_heads(&self, range: TimeRange, series: &RoaringBitmap) {
         for data in self.data.read().values() {
             let tables = data.tables();
-            let recent = tables.recent.iter().map(|recent| recent.table());
+            let recent = tables.recent.iter().flat_map(|recent| recent.tables());
             for table in tables.heads().chain(recent) {
                 for id in series {
                     table.delete(SeriesId::new(id), range);

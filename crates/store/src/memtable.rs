@@ -139,9 +139,17 @@ impl Heads {
     }
 }
 
-/// Copies of the rows that were written last before a table was frozen. They are in chunks too; a reader
+/// Copies of the rows that were written last before tables were frozen. They are in chunks too; a reader
 /// of the last minute finds them here.
 pub(crate) struct Recent {
+    latest: Arc<Copies>,
+    /// Those of a table before it that had series which the latest has not: what was written to a few series,
+    /// such as somebody's past, must not send readers of all others to the disk.
+    before: Option<Arc<Copies>>,
+}
+
+/// Copies of one table's rows.
+struct Copies {
     table: Arc<Memtable>,
     /// By series id: the instant from which on no row of before is missing.
     complete: HashMap<u32, i64>,
@@ -155,15 +163,47 @@ impl Recent {
         before: Option<&Self>,
         stored: impl Fn(SeriesId) -> i64,
     ) -> Self {
+        let reach = |series| before.and_then(|before| before.reach(series));
+        let latest = Copies::new(frozen, |series| {
+            reach(series).unwrap_or_else(|| stored(series).saturating_add(1))
+        });
+        let mut older = before.into_iter().flat_map(Self::copies);
+        let before = older.find(|copies| copies.has_others(&latest)).map(Arc::clone);
+        Self { latest: Arc::new(latest), before }
+    }
+
+    /// The instant behind the last row of the series that it knows of.
+    fn reach(&self, series: SeriesId) -> Option<i64> {
+        self.copies().find_map(|copies| copies.reach(series))
+    }
+
+    /// The table that has all rows of the series within the range that are in chunks, if there is one.
+    pub(crate) fn covers(&self, series: SeriesId, range: TimeRange) -> Option<&Arc<Memtable>> {
+        let (complete, table) = self.copies().find_map(|copies| {
+            copies.complete.get(&series.get()).map(|complete| (complete, &copies.table))
+        })?;
+        (*complete <= range.first).then_some(table)
+    }
+
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<Memtable>> {
+        self.copies().map(|copies| &copies.table)
+    }
+
+    /// The latest first.
+    fn copies(&self) -> impl Iterator<Item = &Arc<Copies>> {
+        std::iter::once(&self.latest).chain(&self.before)
+    }
+}
+
+impl Copies {
+    /// `older` gives the instant from which on no row is in chunks from before.
+    fn new(frozen: &Memtable, older: impl Fn(SeriesId) -> i64) -> Self {
         let frozen = frozen.0.read();
         let mut heads = Heads { texts: frozen.texts.clone(), ..Heads::default() };
         heads.common.shapes = frozen.common.shapes.clone();
         let mut complete = HashMap::new();
         for (series, head) in &frozen.heads {
-            let older = match before.and_then(|before| before.reach(*series)) {
-                Some(known) => known,
-                None => stored(*series).saturating_add(1),
-            };
+            let older = older(*series);
             let (head, since) = head.recent(&frozen.common, &mut heads.common);
             complete.insert(series.get(), since.max(older));
             let place = heads.place(*series);
@@ -175,21 +215,15 @@ impl Recent {
         Self { table: Arc::new(Memtable(RwLock::new(heads))), complete }
     }
 
-    /// The instant behind the last row of the series that it knows of.
     fn reach(&self, series: SeriesId) -> Option<i64> {
         let complete = *self.complete.get(&series.get())?;
         let span = self.table.span(series);
         Some(span.map_or(complete, |span| complete.max(span.last.saturating_add(1))))
     }
 
-    /// The table, if it has all rows of the series within the range that are in chunks.
-    pub(crate) fn covers(&self, series: SeriesId, range: TimeRange) -> Option<&Arc<Memtable>> {
-        let complete = self.complete.get(&series.get())?;
-        (*complete <= range.first).then_some(&self.table)
-    }
-
-    pub(crate) const fn table(&self) -> &Arc<Memtable> {
-        &self.table
+    /// Whether it has series that the other has not.
+    fn has_others(&self, other: &Self) -> bool {
+        self.complete.keys().any(|series| !other.complete.contains_key(series))
     }
 }
 
@@ -233,5 +267,48 @@ impl HeadRows {
         let heads = self.table.0.read();
         let wanted = Wanted { range, fields, texts: &heads.texts };
         self.rows.decode(|shape| heads.common.shapes.columns(shape), &wanted, block)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use super::*;
+    use crate::FieldValue;
+
+    /// A table with rows of these series at a hundred instants.
+    fn table(series: Range<u32>, from: i64) -> Memtable {
+        let field = FieldId::new(0, FieldType::Integer).unwrap();
+        let mut rows = Rows::default();
+        for series in series {
+            for time in from..from + 100 {
+                rows.push(SeriesId::new(series), time, &[(field, FieldValue::Integer(time))]);
+            }
+        }
+        let table = Memtable::default();
+        table.apply(&rows);
+        table
+    }
+
+    #[test]
+    fn a_table_of_few_series_takes_no_others_from_the_recent_ones() {
+        let last = TimeRange { first: 195, last: i64::MAX };
+        let covered =
+            |recent: &Recent, series| recent.covers(SeriesId::new(series), last).is_some();
+        let none = |_| i64::MIN;
+        let all = Recent::new(&table(0..10, 0), None, none);
+        assert!(covered(&all, 3) && !covered(&all, 30));
+        let all_and_one = Recent::new(&table(30..31, 0), Some(&all), none);
+        let again = Recent::new(&table(30..31, 100), Some(&all_and_one), none);
+        for recent in [&all_and_one, &again] {
+            assert!(covered(recent, 3) && covered(recent, 30));
+            assert_eq!(recent.tables().count(), 2);
+        }
+        // What has everything needs no other, and what is written now is what counts.
+        let whole = Recent::new(&table(0..31, 200), Some(&again), none);
+        assert_eq!(whole.tables().count(), 1);
+        let from = |first| whole.covers(SeriesId::new(3), TimeRange { first, last: i64::MAX });
+        assert!(from(295).is_some() && from(0).is_none(), "the last rows, and only these");
     }
 }
