@@ -7,10 +7,10 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{Error, Options};
 
-/// Rows that a series should have in its head before it is worth sealing because nothing else happens.
-const WORTH_SEALING: usize = 64;
-/// Without a write for so long, what is worth it is sealed.
-const IDLE: Duration = Duration::from_secs(5);
+/// After so long without a write, heads with so many rows a series are worth sealing. A row takes ten times as much
+/// in the log as in a chunk; chunks with few rows have to be merged later.
+const WORTH_SEALING: [(Duration, usize); 2] =
+    [(Duration::from_secs(5), 64), (Duration::from_secs(30), 8)];
 /// After so long everything is sealed, so that heads don't keep what retention would drop.
 const OLD: Duration = Duration::from_secs(2 * 3600);
 
@@ -110,10 +110,11 @@ impl Pressure {
     pub(crate) fn wants_sealing(&self, options: &Options, density: impl FnOnce() -> usize) -> bool {
         let state = self.state.lock();
         let old = state.first_write.is_some_and(|first| first.elapsed() >= OLD);
-        let idle = state.bytes > 0 && state.last_write.elapsed() >= IDLE;
+        let idle = if state.bytes > 0 { state.last_write.elapsed() } else { Duration::ZERO };
         let high = state.is_high(options);
         drop(state);
-        high || old || (idle && density() >= WORTH_SEALING)
+        let worth = WORTH_SEALING.iter().filter(|(time, _)| idle >= *time).map(|(_, rows)| *rows);
+        high || old || worth.min().is_some_and(|rows| density() >= rows)
     }
 
     /// Whether nothing was written for so long.

@@ -4,6 +4,8 @@
 //! (whether more rows of the series or of the statement follow) is written when the next rows or the statement's end
 //! have come, so that nothing has to be held back.
 
+use std::sync::Arc;
+
 use svcflow_query::{Column, Scalar, SeriesFrame, SinkClosed, Validity, Values, Zone};
 
 use super::epoch::Epoch;
@@ -31,6 +33,31 @@ pub(super) struct Json {
     /// Statements begun.
     statements: usize,
     statement: Statement,
+    header: Header,
+}
+
+/// The names of columns as they are written: thousands of series have the same.
+#[derive(Default)]
+struct Header {
+    columns: Vec<Arc<str>>,
+    text: Vec<u8>,
+}
+
+impl Header {
+    fn of(&mut self, columns: &[Arc<str>]) -> &[u8] {
+        let same = |(one, other): (&Arc<str>, &Arc<str>)| Arc::ptr_eq(one, other);
+        if self.columns.len() != columns.len() || !self.columns.iter().zip(columns).all(same) {
+            self.columns = columns.to_vec();
+            self.text.clear();
+            for column in columns {
+                if !self.text.is_empty() {
+                    self.text.push(b',');
+                }
+                json_string(&mut self.text, column);
+            }
+        }
+        &self.text
+    }
 }
 
 /// What of a statement's answer has been written.
@@ -50,7 +77,7 @@ struct Statement {
 impl Json {
     pub(super) fn new(output: &Output, cut: Cut, epoch: Epoch) -> Self {
         let statement = Statement::new(0, Chunking::Whole, output.mark());
-        Self { cut, epoch, statements: 0, statement }
+        Self { cut, epoch, statements: 0, statement, header: Header::default() }
     }
 
     pub(super) fn begin(&mut self, output: &mut Output, id: usize, chunking: Chunking) {
@@ -106,7 +133,7 @@ impl Json {
             self.open_result(output);
             output.put(",\"series\":[");
         }
-        open_series(output, frame);
+        open_series(output, frame, self.header.of(frame.columns));
         self.statement.rows = Some(0);
         Ok(self.limit())
     }
@@ -255,7 +282,7 @@ impl Statement {
     }
 }
 
-fn open_series(output: &mut Output, frame: &SeriesFrame<'_>) {
+fn open_series(output: &mut Output, frame: &SeriesFrame<'_>, header: &[u8]) {
     let out = output.bytes();
     out.push(b'{');
     if !frame.name.is_empty() {
@@ -273,12 +300,7 @@ fn open_series(output: &mut Output, frame: &SeriesFrame<'_>) {
         out.extend_from_slice(b"},");
     }
     out.extend_from_slice(b"\"columns\":[");
-    for (index, column) in frame.columns.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        json_string(out, column);
-    }
+    out.extend_from_slice(header);
     out.push(b']');
 }
 
