@@ -184,9 +184,9 @@ impl Target {
     }
 
     /// Bytes in its folder, once they have not changed for a while, or after `limit`. influxd and svcflow begin to write behind
-    /// after some seconds without a write, so the while is longer than that.
+    /// after some seconds without a write, svcflow again after half a minute, so the while is longer than that.
     pub fn settled(&self, limit: Duration) -> u64 {
-        const STABLE: Duration = Duration::from_secs(15);
+        const STABLE: Duration = Duration::from_secs(40);
         if self.kind == Kind::VictoriaMetrics {
             // Otherwise its newest data stay in memory for a while; the answers are empty either way.
             let _ = self.post(&format!("{}/internal/force_flush", self.base), "");
