@@ -95,7 +95,9 @@ impl fmt::Display for Damage {
                  {last_series}"
             ),
             DamageKind::Chunks => f.write_str("no chunk of the file can be found"),
-            DamageKind::Catalogs => f.write_str("the catalog and its copy are damaged"),
+            DamageKind::Catalogs => f.write_str(
+                "the catalog and its copy are damaged: put one back from a backup, or name another folder",
+            ),
             DamageKind::Catalog => f.write_str("the catalog was damaged: its copy is used"),
         }
     }

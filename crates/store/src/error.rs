@@ -92,7 +92,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The folder was written by another version, or isn't a store's.
-    #[error("{} says {found:?}, which this version can't read", path.display())]
+    #[error("{} says {found:?}, which this version can't read: move the folder away, or name another folder", path.display())]
     Format {
         /// The file that says so.
         path: PathBuf,

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::Error;
 
 /// What `FORMAT` holds. Another number is another layout.
-const FORMAT: &str = "svcflow-store 1\n";
+const FORMAT: &str = "svcflow-store 2\n";
 
 /// An open folder. As long as it lives, no other process opens the store.
 #[derive(Debug)]

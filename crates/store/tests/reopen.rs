@@ -78,9 +78,10 @@ fn a_second_process_is_kept_out() {
 fn another_format_is_refused() {
     let (folder, store) = store();
     drop(store);
-    std::fs::write(folder.path().join("FORMAT"), "svcflow-store 2\n").unwrap();
+    std::fs::write(folder.path().join("FORMAT"), "svcflow-store 1\n").unwrap();
     let refused = Store::open(folder.path(), Options::default()).err().unwrap();
-    assert!(refused.to_string().contains("svcflow-store 2"), "{refused}");
+    assert!(refused.to_string().contains("name another folder"), "{refused}");
+    assert!(refused.to_string().contains("svcflow-store 1"), "{refused}");
 }
 
 #[test]
