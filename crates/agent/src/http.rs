@@ -45,6 +45,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/services", get(contiv::services))
         .route("/visualization/services", get(contiv::services))
         .route("/api/v1/edges", get(edges::edges))
+        // Where a server answers at the same address, it has a table of all nodes' edges at the route above.
+        .route("/api/v1/agent/edges", get(edges::edges))
         .route("/api/v1/samples", get(samples))
         .route("/api/v1/names", get(names))
         .route("/metrics", get(metrics::metrics))

@@ -86,8 +86,9 @@ pub enum ClientError {
     },
 }
 
-const EDGES: &str = "/api/v1/edges";
-const FRESH: &str = "/api/v1/edges?fresh=1";
+/// By this route agents answer also behind a server, as in the demo.
+const EDGES: &str = "/api/v1/agent/edges";
+const FRESH: &str = "/api/v1/agent/edges?fresh=1";
 const SVCSTATS: &str = "/svcstats";
 
 /// One agent.

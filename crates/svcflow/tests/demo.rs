@@ -180,6 +180,10 @@ fn what_the_demo_counts_is_kept() {
         assert!(began.elapsed() < Duration::from_secs(18), "{told}");
         std::thread::sleep(Duration::from_millis(300));
     };
+    // The agent answers behind the server.
+    let edges = Command::new(BINARY).args(["edges", "--agent", &url]).output().unwrap();
+    let table = String::from_utf8(edges.stdout).unwrap();
+    assert!(table.contains("default:app-svc (100.1.1.3:8080)"), "{table}");
     demo.kill().unwrap();
     demo.wait().unwrap();
     assert!(told.lines().count() > 6, "{told}");
