@@ -68,9 +68,7 @@ impl Target {
     #[must_use]
     pub fn is_private(&self) -> bool {
         let host = self.key.rsplit_once(':').map_or(&*self.key, |(host, _)| host);
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse();
-        let loopback = address.is_ok_and(|address: std::net::IpAddr| address.is_loopback());
-        self.scheme == Scheme::Https || loopback || host == "localhost"
+        self.scheme == Scheme::Https || svcflow_transport::is_loopback(host)
     }
 
     /// A URL of this path.

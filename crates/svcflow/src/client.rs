@@ -11,7 +11,7 @@ use http_body_util::Full;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use svcflow_agent::EdgesDocument;
-use svcflow_transport::{ClientTls, Error, Limits, Token, Trust};
+use svcflow_transport::{ClientTls, Error, Limits, Token, Trust, is_loopback};
 use tokio::runtime::Runtime;
 
 use crate::args::AccessArgs;
@@ -188,19 +188,12 @@ impl Client {
     }
 }
 
-/// The host's CAs are only looked for where they are needed.
 fn trust(encrypted: bool, access: &AccessArgs) -> Trust {
     match (&access.ca, access.fingerprint) {
         (Some(ca), _) => Trust::Ca(ca.clone()),
         (None, Some(fingerprint)) => Trust::Pinned(vec![fingerprint]),
-        (None, None) if encrypted => Trust::System,
-        (None, None) => Trust::Pinned(Vec::new()),
+        (None, None) => Trust::where_needed(encrypted, None),
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
-    host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

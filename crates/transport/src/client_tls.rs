@@ -26,6 +26,19 @@ pub enum Trust {
     Pinned(Vec<Fingerprint>),
 }
 
+impl Trust {
+    /// This CA, else the host's, where the connection is encrypted; without encryption there is nobody to believe,
+    /// and a host that has no CAs can ask all the same.
+    #[must_use]
+    pub fn where_needed(encrypted: bool, ca: Option<&Path>) -> Self {
+        match (encrypted, ca) {
+            (true, Some(path)) => Self::Ca(path.to_owned()),
+            (true, None) => Self::System,
+            (false, _) => Self::Pinned(Vec::new()),
+        }
+    }
+}
+
 /// The SHA-256 of a certificate's DER form, as `openssl x509 -fingerprint -sha256` prints it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);

@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// How a listener is protected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,13 @@ pub fn exposure(address: SocketAddr, how: Exposure) -> Result<(), String> {
         "`listen = \"{address}\"` is not loopback and lacks {missing}: set it, listen on 127.0.0.1, \
          or say `insecure = true` where the network is trusted"
     ))
+}
+
+/// Whether a URL's host (a name, an address, or one in brackets) is this host itself.
+#[must_use]
+pub fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

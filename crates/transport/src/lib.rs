@@ -22,7 +22,7 @@ mod watched;
 pub use client::{Answer, Client, Limits};
 pub use client_tls::{ClientTls, Fingerprint, ParseFingerprintError, Trust};
 pub use error::Error;
-pub use exposure::{Exposure, exposure};
+pub use exposure::{Exposure, exposure, is_loopback};
 pub use listener::TlsListener;
 pub use serve::serve;
 pub use server_tls::ServerTls;

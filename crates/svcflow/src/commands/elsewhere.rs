@@ -16,12 +16,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// The engine that a collector's configuration names.
 pub(crate) fn of(remote: &Remote) -> Result<Elsewhere, CliError> {
-    let trust = match (&remote.tls_ca, remote.url.starts_with("https:")) {
-        (Some(path), true) => Trust::Ca(path.clone()),
-        (None, true) => Trust::System,
-        // The host's CAs are only looked for where they are needed.
-        (_, false) => Trust::Pinned(Vec::new()),
-    };
+    let trust = Trust::where_needed(remote.url.starts_with("https:"), remote.tls_ca.as_deref());
     let client = Client::new(&ClientTls::read(&trust, None, None)?, CONNECT);
     let shown = match &remote.credentials {
         Credentials::None => None,

@@ -38,9 +38,7 @@ pub(crate) fn run(options: &QueryOptions) -> Result<(), CliError> {
 }
 
 fn ask(options: &QueryOptions) -> Result<Answer, CliError> {
-    let trust = options.ca.clone().map_or(Trust::System, Trust::Ca);
-    // The host's CAs are only looked for where they are needed.
-    let trust = if options.url.starts_with("https:") { trust } else { Trust::Pinned(Vec::new()) };
+    let trust = Trust::where_needed(options.url.starts_with("https:"), options.ca.as_deref());
     let client = Client::new(&ClientTls::read(&trust, None, None)?, CONNECT);
     let url = format!("{}/query", options.url.trim_end_matches('/'));
     let mut request = Request::post(url)

@@ -82,6 +82,6 @@ impl Settings {
 
 /// Whom the host's CAs vouch for; for plain HTTP no CAs are needed.
 fn tls(url: &str) -> Result<ClientTls, Error> {
-    let trust = if url.starts_with("https:") { Trust::System } else { Trust::Pinned(Vec::new()) };
+    let trust = Trust::where_needed(url.starts_with("https:"), None);
     ClientTls::read(&trust, None, None).map_err(Error::Tls)
 }

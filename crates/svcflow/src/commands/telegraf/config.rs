@@ -63,8 +63,8 @@ fn nodes(args: &TelegrafConfigArgs) -> Result<Vec<String>, CliError> {
     let registries = registries.collect::<Result<Vec<_>, _>>()?;
     if !registries.is_empty() {
         let https = args.etcd.iter().chain(&args.consul).any(|url| url.starts_with("https:"));
-        let trust = if https { Trust::System } else { Trust::Pinned(Vec::new()) };
-        let tls = ClientTls::read(&trust, None, None).map_err(CliError::Tls)?;
+        let tls = ClientTls::read(&Trust::where_needed(https, None), None, None)
+            .map_err(CliError::Tls)?;
         let mut discovery = Discovery::new(registries, Http::new(&tls, CONNECT_MAX));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let found = runtime.map_err(CliError::Start)?.block_on(discovery.ask());
