@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use roaring::RoaringBitmap;
 
 use crate::batch::{Row, Rows};
@@ -18,6 +18,10 @@ pub(crate) struct Database {
     pub(crate) id: DatabaseId,
     pub(crate) name: Arc<str>,
     cell: RwLock<Cell>,
+    /// Held by whoever makes series or fields, and by a change from when it takes what the log doesn't have
+    /// yet until it is in memory too. Otherwise a series that is made while the change waits for the disk
+    /// would come before it in memory and behind it in the log, and after a start be another series.
+    making: Mutex<()>,
     data: RwLock<HashMap<PolicyId, Arc<PolicyData>>>,
     /// Series below were there when retention last looked.
     settled: AtomicU32,
@@ -46,6 +50,7 @@ impl Database {
             id,
             name,
             cell: RwLock::new(cell),
+            making: Mutex::default(),
             data: RwLock::new(data),
             settled: AtomicU32::new(0),
         }
@@ -64,6 +69,11 @@ impl Database {
     /// Changes the schema. Snapshots that were taken before keep theirs.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Schema) -> T) -> T {
         change(Arc::make_mut(&mut self.cell.write().schema))
+    }
+
+    /// Keeps series and fields from being made until what is returned is dropped.
+    pub(crate) fn stop_making(&self) -> MutexGuard<'_, ()> {
+        self.making.lock()
     }
 
     /// Takes what must stand in the log before anything that comes next.
@@ -141,6 +151,7 @@ impl Database {
             return Ok(id);
         }
         check_names(measurement, tags)?;
+        let _making = self.making.lock();
         let mut cell = self.cell.write();
         let cell = &mut *cell;
         if let Some(id) = cell.schema.index.find(measurement, tags) {
@@ -215,6 +226,7 @@ impl Database {
         if name.is_empty() {
             return Err(Error::NameInvalid { what: "a field without a name" });
         }
+        let _making = self.making.lock();
         let mut cell = self.cell.write();
         let cell = &mut *cell;
         if let Some(id) = find_field(&cell.schema, policy, measurement, name, kind)? {

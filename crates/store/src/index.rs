@@ -152,8 +152,11 @@ impl Index {
             return Arc::clone(&entry.name);
         }
         let name: Arc<str> = name.into();
-        self.names.resize(id.0 as usize, Arc::default());
-        self.names.push(Arc::clone(&name));
+        // A damaged log may tell of them in any order: the names of others stay.
+        self.reserve(0, id.0 as usize + 1);
+        if let Some(place) = self.names.get_mut(id.0 as usize) {
+            *place = Arc::clone(&name);
+        }
         let entry = MeasurementEntry {
             id,
             name: Arc::clone(&name),

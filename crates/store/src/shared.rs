@@ -125,6 +125,7 @@ impl Shared {
         change: Change<'_>,
     ) -> Result<(), Error> {
         let changes = [change];
+        let _order_of_making = database.stop_making();
         self.log(order, Some(database), &changes)?;
         changes.into_iter().for_each(|change| database.apply(change));
         Ok(())

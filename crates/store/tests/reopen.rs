@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use common::{open, rows, store};
@@ -114,6 +115,53 @@ fn commits_of_many_threads_are_all_there() {
     assert_eq!(all.len(), usize::try_from(threads * batches).unwrap());
     drop(store);
     assert_eq!(rows(&open(folder.path()).read("db").unwrap(), "m", TimeRange::ALL), all);
+}
+
+/// Series are made at any moment, also while a drop waits for the disk. After a start they came in the order
+/// in which they came before: a measurement that never lost its last series keeps its fields, and no
+/// other measurement loses its own.
+#[test]
+fn series_made_while_others_are_dropped_keep_their_order() {
+    let (folder, store) = store();
+    let written = AtomicI64::new(0);
+    let write = |measurement: &str, tag: i64| -> Result<(), Error> {
+        let mut batch = store.batch("db", None)?;
+        let series = batch.series(measurement, &[("tag", &tag.to_string())])?;
+        let field = batch.field(series, "f", FieldType::Integer)?;
+        batch.push(series, tag, &[(field, FieldValue::Integer(tag))])?;
+        batch.commit()
+    };
+    write("goes", -1).unwrap();
+    std::thread::scope(|scope| {
+        let drops = scope.spawn(|| {
+            while written.load(Ordering::Relaxed) < 300 {
+                store.drop_measurement("db", "goes").unwrap();
+            }
+        });
+        for number in 0.. {
+            // Dropped in between: nothing was written.
+            match write("goes", number) {
+                Ok(()) | Err(Error::SeriesDropped | Error::SeriesNotFound { .. }) => {}
+                Err(fault) => panic!("{fault}"),
+            }
+            write("stays", number).unwrap();
+            written.fetch_add(1, Ordering::Relaxed);
+            if drops.is_finished() {
+                break;
+            }
+        }
+    });
+    write("goes", i64::from(u16::MAX)).unwrap();
+    let all = |store: &Store| {
+        let snapshot = store.read("db").unwrap();
+        ["goes", "stays"].map(|name| rows(&snapshot, name, TimeRange::ALL))
+    };
+    let before = all(&store);
+    assert!(before[1].len() >= 300);
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(store.stats().damage, []);
+    assert_eq!(all(&store), before);
 }
 
 /// Readers may be on any thread, and share a snapshot.

@@ -144,7 +144,7 @@ impl Routed {
         let lengths = lengths.to_vec();
         self.client.run(move || {
             let socket = bound(protocol, (unspecified(to), 0).into());
-            socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
             for length in lengths {
                 socket.send_to(&vec![0; length], to).unwrap();
                 assert_eq!(socket.recv(&mut [0; 2_000]).expect("no answer"), answer);
