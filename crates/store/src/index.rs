@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -47,7 +47,13 @@ pub(crate) struct MeasurementEntry {
     pub(crate) name: Arc<str>,
     pub(crate) series: Arc<RoaringBitmap>,
     tags: BTreeMap<Arc<str>, TagEntry>,
+    /// The series in the order of their tags, once someone asked for it.
+    sorted: OnceLock<Arc<[u32]>>,
 }
+
+/// Keys of tags, found once to be looked up in many series.
+#[derive(Debug)]
+pub struct TagKeys(Vec<Option<Symbol>>);
 
 /// The values of one tag key.
 #[derive(Clone, Debug, Default)]
@@ -129,7 +135,9 @@ impl Index {
             tags.iter().map(|(key, value)| (symbols.insert(key), symbols.insert(value))).collect();
         let texts: Vec<_> = numbered
             .iter()
-            .map(|(key, value)| (symbols.shared(*key), symbols.shared(*value)))
+            .map(|(key, value)| {
+                (Arc::clone(symbols.shared(*key)), Arc::clone(symbols.shared(*value)))
+            })
             .collect();
         if let Some(entry) = self.measurements.get_mut(&name) {
             Arc::make_mut(entry).insert(id, texts);
@@ -162,6 +170,7 @@ impl Index {
             name: Arc::clone(&name),
             series: Arc::default(),
             tags: BTreeMap::new(),
+            sorted: OnceLock::new(),
         };
         self.measurements.insert(Arc::clone(&name), Arc::new(entry));
         name
@@ -174,6 +183,7 @@ impl Index {
             .tags
             .iter()
             .map(|(key, value)| (self.symbols.shared(*key), self.symbols.shared(*value)))
+            .map(|(key, value)| (Arc::clone(key), Arc::clone(value)))
             .collect();
         let pairs = texts.iter().map(|(key, value)| (&**key, &**value));
         if let Ok(found) =
@@ -206,6 +216,29 @@ impl Index {
         texts_of(&self.symbols, self.entry(id.get()).map_or(&[], |entry| &entry.tags))
     }
 
+    /// These keys, which are sorted, to be looked up in many series.
+    pub(crate) fn tag_keys<'k>(&self, keys: impl Iterator<Item = &'k str>) -> TagKeys {
+        TagKeys(keys.map(|key| self.symbols.find(key)).collect())
+    }
+
+    /// The values of a series' tags of these keys; empty where it has none.
+    pub(crate) fn values<'a>(
+        &'a self,
+        id: SeriesId,
+        keys: &'a TagKeys,
+    ) -> impl Iterator<Item = &'a Arc<str>> {
+        let mut rest = self.entry(id.get()).map_or(&[][..], |entry| &entry.tags);
+        keys.0.iter().map(move |key| {
+            // Both are sorted: what is looked for is mostly one of the next two.
+            let found = rest.iter().position(|(known, _)| Some(*known) == *key);
+            let Some((found, (_, value))) = found.and_then(|at| Some((at, rest.get(at)?))) else {
+                return self.symbols.empty();
+            };
+            rest = rest.get(found..).unwrap_or_default();
+            self.symbols.shared(*value)
+        })
+    }
+
     /// All measurements, sorted by name.
     pub(crate) fn measurements(&self) -> impl Iterator<Item = &Arc<MeasurementEntry>> {
         self.measurements.values()
@@ -234,6 +267,7 @@ impl Index {
 
 impl MeasurementEntry {
     fn insert(&mut self, id: SeriesId, tags: Vec<(Arc<str>, Arc<str>)>) {
+        self.sorted.take();
         Arc::make_mut(&mut self.series).insert(id.get());
         for (key, value) in tags {
             let bitmap = self.tags.entry(key).or_default().values.entry(value).or_default();
@@ -242,6 +276,7 @@ impl MeasurementEntry {
     }
 
     fn remove(&mut self, id: SeriesId, tags: &[(Arc<str>, Arc<str>)]) {
+        self.sorted.take();
         Arc::make_mut(&mut self.series).remove(id.get());
         for (key, value) in tags {
             let Some(tag) = self.tags.get_mut(key) else { continue };
@@ -255,6 +290,42 @@ impl MeasurementEntry {
                 self.tags.remove(key);
             }
         }
+    }
+
+    /// The series, sorted by the values of all tags in the order of their keys; no value comes first.
+    pub(crate) fn sorted(&self) -> &[u32] {
+        self.sorted.get_or_init(|| self.sort().into())
+    }
+
+    fn sort(&self) -> Vec<u32> {
+        let ids: Vec<u32> = self.series.iter().collect();
+        let (width, first) = (self.tags.len(), ids.first().copied().unwrap_or(0));
+        // For each series the places of its values among those of the tag, since numbers compare faster than
+        // texts.
+        let mut ranks = vec![0_u32; ids.len() * width];
+        let last = ids.last().copied().unwrap_or(0);
+        let mut places = vec![0_u32; (last - first) as usize + 1];
+        for (at, id) in (0..).zip(&ids) {
+            if let Some(place) = places.get_mut((id - first) as usize) {
+                *place = at;
+            }
+        }
+        for (column, tag) in self.tags.values().enumerate() {
+            for (rank, those) in (1..).zip(tag.values.values()) {
+                for id in those.iter() {
+                    let place = places.get((id - first) as usize).copied().unwrap_or(0);
+                    if let Some(it) = ranks.get_mut(place as usize * width + column) {
+                        *it = rank;
+                    }
+                }
+            }
+        }
+        let mut order: Vec<(&[u32], u32)> = match width {
+            0 => ids.iter().map(|id| (&[][..], *id)).collect(),
+            _ => ranks.chunks_exact(width).zip(ids).collect(),
+        };
+        order.sort_unstable();
+        order.into_iter().map(|(_, id)| id).collect()
     }
 
     pub(crate) fn tag_keys(&self) -> impl Iterator<Item = &str> {

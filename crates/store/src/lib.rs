@@ -82,7 +82,7 @@ pub use block::{Bitmap, Block, Column, Validity, Values};
 pub use codec::Malformed;
 pub use damage::{Damage, DamageKind};
 pub use error::Error;
-pub use index::MeasurementId;
+pub use index::{MeasurementId, TagKeys};
 pub use policy::{Policy, PolicyChange, PolicySpec, default_shard_duration};
 pub use roaring::RoaringBitmap;
 pub use rollup::Rollup;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
@@ -152,7 +153,7 @@ pub(crate) struct Recent {
 struct Copies {
     table: Arc<Memtable>,
     /// By series id: the instant from which on no row of before is missing.
-    complete: HashMap<u32, i64>,
+    complete: HashMap<u32, i64, RandomState>,
 }
 
 impl Recent {
@@ -201,7 +202,8 @@ impl Copies {
         let frozen = frozen.0.read();
         let mut heads = Heads { texts: frozen.texts.clone(), ..Heads::default() };
         heads.common.shapes = frozen.common.shapes.clone();
-        let mut complete = HashMap::new();
+        let mut complete =
+            HashMap::with_capacity_and_hasher(frozen.heads.len(), RandomState::default());
         for (series, head) in &frozen.heads {
             let older = older(*series);
             let (head, since) = head.recent(&frozen.common, &mut heads.common);

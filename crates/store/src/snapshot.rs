@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 
 use crate::damage::Damages;
 use crate::database::Database;
-use crate::index::{MeasurementEntry, MeasurementId};
+use crate::index::{MeasurementEntry, MeasurementId, TagKeys};
 use crate::scan::{Scan, ScanRequest};
 use crate::schema::{PolicyId, Schema};
 use crate::tables::Tables;
@@ -140,6 +140,28 @@ impl Measurement {
     /// A series' tags, sorted by key.
     pub fn tags(&self, series: SeriesId) -> impl Iterator<Item = (&str, &str)> {
         self.schema.index.tags(series)
+    }
+
+    /// These keys, which are sorted, to be [looked up](Self::values) in many series.
+    #[must_use]
+    pub fn keys<'k>(&self, keys: impl Iterator<Item = &'k str>) -> TagKeys {
+        self.schema.index.tag_keys(keys)
+    }
+
+    /// The values of a series' tags of these keys, in their order; empty where it has none.
+    pub fn values<'a>(
+        &'a self,
+        series: SeriesId,
+        keys: &'a TagKeys,
+    ) -> impl Iterator<Item = &'a Arc<str>> {
+        self.schema.index.values(series, keys)
+    }
+
+    /// All its series, sorted by the values of all their tags in the order of the keys, no value before any.
+    /// Worked out once for as long as no series comes or goes.
+    #[must_use]
+    pub fn series_sorted(&self) -> &[u32] {
+        self.entry.sorted()
     }
 
     /// A series' tag of this key.

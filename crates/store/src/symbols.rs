@@ -19,6 +19,8 @@ pub(crate) struct Symbols {
     hasher: RandomState,
     /// How long all texts are together.
     length: usize,
+    /// The text without a number.
+    empty: Arc<str>,
 }
 
 impl Symbols {
@@ -41,14 +43,25 @@ impl Symbols {
         Symbol(number)
     }
 
-    /// The text of this number; empty where there is none.
-    pub(crate) fn text(&self, symbol: Symbol) -> &str {
-        self.texts.get(symbol.0 as usize).map_or("", |text| text)
+    /// The number of this text, if it has one.
+    pub(crate) fn find(&self, text: &str) -> Option<Symbol> {
+        let same = |number: &u32| self.text(Symbol(*number)) == text;
+        self.numbers.find(self.hasher.hash_one(text), same).map(|number| Symbol(*number))
     }
 
-    /// The text of this number, shared.
-    pub(crate) fn shared(&self, symbol: Symbol) -> Arc<str> {
-        self.texts.get(symbol.0 as usize).map(Arc::clone).unwrap_or_default()
+    /// The text of this number; empty where there is none.
+    pub(crate) fn text(&self, symbol: Symbol) -> &str {
+        self.shared(symbol)
+    }
+
+    /// The same, to be shared.
+    pub(crate) fn shared(&self, symbol: Symbol) -> &Arc<str> {
+        self.texts.get(symbol.0 as usize).unwrap_or(&self.empty)
+    }
+
+    /// The empty text.
+    pub(crate) const fn empty(&self) -> &Arc<str> {
+        &self.empty
     }
 
     /// All texts, by their numbers.

@@ -69,6 +69,42 @@ fn tags_find_their_series() {
     assert_eq!(measurement.tags(one).collect::<Vec<_>>(), [("host", "a"), ("zone", "x")]);
 }
 
+/// As a list of all tags' values would sort them, whatever came and went in between.
+#[test]
+fn series_sorted_are_in_the_order_of_their_tags() {
+    let (_folder, store) = store();
+    let values = ["", "a", "aa", "b", "ü"];
+    let mut gone = Vec::new();
+    for number in 0_usize..200 {
+        let digits = [number / 7 % 5, number % 5, number / 40];
+        let tags = ["host", "port", "zone"].iter().zip(digits.map(|digit| values[digit]));
+        let tags: Vec<_> =
+            tags.map(|(key, value)| (*key, value)).filter(|tag| !tag.1.is_empty()).collect();
+        let series = store.batch("db", None).unwrap().series("m", &tags).unwrap();
+        if number.is_multiple_of(9) {
+            gone.push(series);
+        }
+        if number.is_multiple_of(50) {
+            let dropped = gone.drain(..).map(|series| series.get()).collect();
+            store.drop_series("db", &dropped).unwrap();
+        }
+        let Some(measurement) = store.read("db").unwrap().measurement("m") else { continue };
+        let keys = measurement.keys(["host", "nobody's", "port", "zone"].into_iter());
+        let of = |id: u32| -> Vec<_> {
+            measurement.values(svcflow_store::SeriesId::new(id), &keys).cloned().collect()
+        };
+        let mut sorted: Vec<u32> = measurement.series_all().iter().collect();
+        sorted.sort_by_cached_key(|id| of(*id));
+        assert_eq!(measurement.series_sorted(), sorted);
+        if let Some(series) = measurement.series_all().max() {
+            let tag = |key| measurement.tag(svcflow_store::SeriesId::new(series), key);
+            let known =
+                ["host", "nobody's", "port", "zone"].map(|key| tag(key).unwrap_or_default());
+            assert!(of(series).iter().map(|value| &**value).eq(known));
+        }
+    }
+}
+
 #[test]
 fn a_dropped_series_is_gone_and_its_id_is_void() {
     let (_folder, store) = store();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use svcflow_store::{Block, Order, SeriesId, TimeRange};
+use svcflow_store::{Block, Order, TagKeys, TimeRange};
 
 use super::budget::Held;
 use super::node::Query;
@@ -88,11 +88,11 @@ fn most(level: &Level) -> usize {
 }
 
 /// Where a column comes from.
-enum Source<'a> {
+enum Source {
     /// This one of the fields that are read.
     Field(usize),
     /// A tag; its value in the series at hand.
-    Tag(&'a str, Arc<str>),
+    Tag(Arc<str>),
     Nothing(Kind),
 }
 
@@ -100,9 +100,11 @@ enum Source<'a> {
 struct Appended<'p, 'h> {
     leaf: &'p Leaf<'p>,
     columns: &'p [usize],
-    sources: Vec<Source<'p>>,
+    sources: Vec<Source>,
     /// Which of them are tags, in the order of their names.
     tags: Vec<usize>,
+    /// The same ones' names.
+    keys: TagKeys,
     rows: Rows,
     /// The series and their rows.
     spans: Vec<(u32, Range<usize>)>,
@@ -116,22 +118,24 @@ impl<'p, 'h> Appended<'p, 'h> {
         let input = |at: &usize| leaf.level.inputs.get(*at);
         let source = |at: &usize| match (leaf.read_as(*at), input(at)) {
             (Some(ReadAs::Field(field, _)), _) => Source::Field(*field),
-            (Some(ReadAs::Tag), Some(input)) => Source::Tag(&input.name, Arc::default()),
+            (Some(ReadAs::Tag), _) => Source::Tag(Arc::default()),
             (Some(ReadAs::Nothing(kind)), _) => Source::Nothing(*kind),
             _ => Source::Nothing(Kind::Float),
         };
         let kind = |at: &usize| input(at).and_then(|input| input.kind).unwrap_or(Kind::String);
         let empty = columns.iter().map(|at| Column::empty(kind(at))).collect();
-        let sources: Vec<Source<'_>> = columns.iter().map(source).collect();
-        let tag = |(at, source): (usize, &Source<'p>)| match source {
-            Source::Tag(name, _) => Some((*name, at)),
-            _ => None,
-        };
-        let mut tags: Vec<(&str, usize)> = sources.iter().enumerate().filter_map(tag).collect();
+        let sources: Vec<Source> = columns.iter().map(source).collect();
+        let mut tags: Vec<(&str, usize)> = Vec::new();
+        for (at, (source, column)) in sources.iter().zip(columns).enumerate() {
+            if let (Source::Tag(_), Some(input)) = (source, input(column)) {
+                tags.push((&input.name, at));
+            }
+        }
         tags.sort_unstable();
         Self {
             leaf,
             columns,
+            keys: leaf.table.measurement.keys(tags.iter().map(|(name, _)| *name)),
             tags: tags.into_iter().map(|(_, at)| at).collect(),
             sources,
             rows: Rows { columns: empty, ..Rows::default() },
@@ -170,14 +174,10 @@ impl<'p, 'h> Appended<'p, 'h> {
     }
 
     fn read_tags(&mut self, series: u32) {
-        let mut tags = self.leaf.table.measurement.tags(SeriesId::new(series)).peekable();
-        for at in &self.tags {
-            if let Some(Source::Tag(name, value)) = self.sources.get_mut(*at) {
-                while tags.next_if(|(known, _)| known < name).is_some() {}
-                let now = tags.peek().filter(|(known, _)| known == name).map_or("", |tag| tag.1);
-                if **value != *now {
-                    *value = Arc::from(now);
-                }
+        let values = self.leaf.table.values(series, &self.keys);
+        for (at, now) in self.tags.iter().zip(values) {
+            if let Some(Source::Tag(value)) = self.sources.get_mut(*at) {
+                *value = Arc::clone(now);
             }
         }
     }
@@ -198,7 +198,7 @@ impl Consumer for Appended<'_, '_> {
                         extend(column, stored, range.clone(), backwards);
                     }
                 }
-                Source::Tag(_, value) => column.extend_same(value, range.len()),
+                Source::Tag(value) => column.extend_same(value, range.len()),
                 Source::Nothing(kind) => column.append(Column::nulls(*kind, range.len())),
             }
         }

@@ -54,7 +54,7 @@ impl<'a> Gathering<'a> {
             return Ok(());
         }
         let end = &mut |all: &mut [Gathered<'_>], series, made: Vec<Option<Accumulator>>| {
-            let lane = lanes.of_series(leaf.table, series);
+            let lane = lanes.of_series(leaf, series);
             for (gathered, made) in all.iter_mut().zip(made) {
                 if let Some(made) = made {
                     held.add(gathered.end(leaf.index, series, lane, made))?;

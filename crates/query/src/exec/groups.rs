@@ -1,6 +1,5 @@
 //! The groups of an answer: series whose tags that are grouped by are alike.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -88,9 +87,11 @@ pub(crate) fn group(places: &[Place<'_>], by: &[Arc<str>]) -> Groups {
             for (leaf, ranges) in several {
                 let Some(place) = places.get(*leaf) else { continue };
                 let series = all.series.get(*leaf);
+                let keys = place.table.keys(by);
                 for range in ranges {
                     let one = series.and_then(|series| series.get(range.start));
-                    let tags = one.map(|one| tags_of(place.table, *one, by)).unwrap_or_default();
+                    let tags = one.into_iter().flat_map(|one| place.table.values(*one, &keys));
+                    let tags = tags.map(|value| (**value).to_owned()).collect();
                     let key = (Arc::clone(&place.table.table.name), tags);
                     groups.entry(key).or_default().push(of(*leaf, range));
                 }
@@ -105,39 +106,6 @@ pub(crate) fn group(places: &[Place<'_>], by: &[Arc<str>]) -> Groups {
         }
     }
     all
-}
-
-/// The values of a series' tags.
-pub(crate) fn tags_of(table: &StoredTable, series: u32, keys: &[Arc<str>]) -> Vec<String> {
-    each_tag(table, series, keys, str::to_owned)
-}
-
-/// Makes something of the value of each of a series' tags; absent ones are empty.
-pub(crate) fn each_tag<T>(
-    table: &StoredTable,
-    series: u32,
-    keys: &[Arc<str>],
-    make: impl Fn(&str) -> T,
-) -> Vec<T> {
-    values_of(table, series, keys).map(make).collect()
-}
-
-/// The values of a series' tags of these keys, which are sorted; absent ones are empty.
-pub(crate) fn values_of<'t>(
-    table: &'t StoredTable,
-    series: u32,
-    keys: &'t [Arc<str>],
-) -> impl Iterator<Item = &'t str> {
-    let mut tags = table.measurement.tags(SeriesId::new(series)).peekable();
-    keys.iter().map(move |key| {
-        loop {
-            match tags.peek().map(|(known, _)| (*known).cmp(key)) {
-                Some(Ordering::Less) => _ = tags.next(),
-                Some(Ordering::Equal) => return tags.next().map_or("", |(_, value)| value),
-                Some(Ordering::Greater) | None => return "",
-            }
-        }
-    })
 }
 
 /// The groups that `SLIMIT` and `SOFFSET` leave, of which an offset without a limit leaves none (InfluxDB's
@@ -179,10 +147,32 @@ fn group_place(place: &Place<'_>, by: &[Arc<str>]) -> (Vec<u32>, Vec<Range<usize
         let all = 0..ids.len();
         return (ids, vec![all]);
     }
-    match ranks(place, &ids, by) {
-        Some(ranks) => together(ranks, ids),
-        None => together(ids.iter().map(|id| tags_of(place.table, *id, by)).collect(), ids),
+    if let Some(series) = all_apart(place, &ids, by) {
+        let ranges = (0..series.len()).map(|at| at..at + 1).collect();
+        return (series, ranges);
     }
+    if let Some(ranks) = ranks(place, &ids, by) {
+        return together(ranks, ids);
+    }
+    let keys = place.table.keys(by);
+    let values = |id: &u32| place.table.values(*id, &keys).collect::<Vec<_>>();
+    together(ids.iter().map(values).collect(), ids)
+}
+
+/// The series by their tags, where each is a group of its own, since all tags are grouped by. `None` where that
+/// isn't so, or where they are few among the measurement's.
+fn all_apart(place: &Place<'_>, ids: &[u32], by: &[Arc<str>]) -> Option<Vec<u32>> {
+    let measurement = &place.table.measurement;
+    let all = usize::try_from(measurement.series_all().len()).unwrap_or(usize::MAX);
+    let grouped = |key: &str| by.iter().any(|by| **by == *key);
+    if ids.len() < all / 8 || !measurement.tag_keys().all(grouped) {
+        return None;
+    }
+    let sorted = measurement.series_sorted().iter().copied();
+    Some(match ids.len() == all {
+        true => sorted.collect(),
+        false => sorted.filter(|id| place.series.contains(*id)).collect(),
+    })
 }
 
 /// Puts series with the same key together: the series by their keys, and where each key's are.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::groups::each_tag;
+use svcflow_store::TagKeys;
+
 use super::rows::LaneKey;
-use super::tables::StoredTable;
+use super::scan::Leaf;
 
 /// Gives series numbers as they come. [`Lanes::sorted`] says which number each has in their order.
 #[derive(Debug)]
@@ -14,11 +15,13 @@ pub(crate) struct Lanes {
     /// Whether all rows of a group are of one series.
     single: bool,
     numbers: BTreeMap<LaneKey, u32>,
+    /// The keys as the place knows them that series came from last, and its number.
+    keys: Option<(usize, TagKeys)>,
 }
 
 impl Lanes {
     pub(crate) fn new(by: &Arc<[Arc<str>]>, dimensions: &Arc<[Arc<str>]>) -> Self {
-        Self { by: Arc::clone(by), single: by == dimensions, numbers: BTreeMap::new() }
+        Self { by: Arc::clone(by), single: by == dimensions, numbers: BTreeMap::new(), keys: None }
     }
 
     pub(crate) const fn is_single(&self) -> bool {
@@ -34,9 +37,12 @@ impl Lanes {
     }
 
     /// The number of a stored series.
-    pub(crate) fn of_series(&mut self, table: &StoredTable, series: u32) -> u32 {
-        let by = Arc::clone(&self.by);
-        self.number(|| each_tag(table, series, &by, |value| Arc::from(value)).into())
+    pub(crate) fn of_series(&mut self, leaf: &Leaf<'_>, series: u32) -> u32 {
+        let known = self.keys.take().filter(|(at, _)| *at == leaf.index);
+        let (at, keys) = known.unwrap_or_else(|| (leaf.index, leaf.table.keys(&self.by)));
+        let number = self.number(|| leaf.table.values(series, &keys).cloned().collect());
+        self.keys = Some((at, keys));
+        number
     }
 
     /// The number of a series of another level, whose key is by other tags.

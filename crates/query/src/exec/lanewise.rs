@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use svcflow_influxql as ql;
-use svcflow_store::{Order, TimeRange};
+use svcflow_store::{Order, TagKeys, TimeRange};
 
 use super::calls::{buckets, by_range, filling};
 use super::gathered::{Gathered, Work};
 use super::gathering::Gathering;
-use super::groups::each_tag;
 use super::join::join;
 use super::node::{Node, NodeSource, Query, range_of};
 use super::outputs::put_out;
@@ -73,10 +72,11 @@ impl Query<'_> {
                 let work = Work { at: 0, call, beside, buckets: buckets(level, shifted) };
                 let mut gathering = Gathering::new(level, vec![work], *selector);
                 let kind = call.kind.unwrap_or(Kind::Float);
+                let by = leaf.table.keys(&level.group_by);
                 gathering.each_series(self, leaf, series, shifted, &mut |series, points| {
                     let mut held = self.budget.hold();
                     let points = self.finish_call(level, call, points, shifted, &mut held)?;
-                    let keys = vec![key(leaf, series, &level.group_by, keys)];
+                    let keys = vec![key(leaf, series, &by, keys)];
                     let rows = join(vec![Some(points)], &[kind], level.ascending, keys);
                     let known = vec![true; rows.columns.len()];
                     each(&put_out(level, rows, &known))
@@ -98,10 +98,11 @@ impl Query<'_> {
     ) -> Result<(), QueryError> {
         let level = node.level;
         let mut last: Option<(u32, LaneKey)> = None;
+        let by = leaf.table.keys(&level.group_by);
         let range = self.clip(range);
         leaf.scan(series, range, Order::Ascending, self.budget, &mut |rows: &mut SeriesRows| {
             if last.as_ref().is_none_or(|(series, _)| *series != rows.series) {
-                last = Some((rows.series, key(leaf, rows.series, &level.group_by, keys)));
+                last = Some((rows.series, key(leaf, rows.series, &by, keys)));
             }
             let key = last.as_ref().map(|(_, key)| Arc::clone(key)).unwrap_or_default();
             let column = |at: &usize| rows.columns.get(*at).cloned();
@@ -119,9 +120,9 @@ impl Query<'_> {
 }
 
 /// The values of a series' tags, if they are wanted.
-fn key(leaf: &Leaf<'_>, series: u32, by: &[Arc<str>], wanted: bool) -> LaneKey {
+fn key(leaf: &Leaf<'_>, series: u32, by: &TagKeys, wanted: bool) -> LaneKey {
     if !wanted {
         return LaneKey::default();
     }
-    each_tag(leaf.table, series, by, |value| Arc::from(value)).into()
+    leaf.table.values(series, by).cloned().collect()
 }

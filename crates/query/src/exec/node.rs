@@ -1,9 +1,9 @@
 //! A plan tied to what is stored: each place where it reads a measurement has its series.
 
-use svcflow_store::TimeRange;
+use svcflow_store::{TagKeys, TimeRange};
 
 use super::budget::Budget;
-use super::groups::{Group, Groups, Place, group, values_of};
+use super::groups::{Group, Groups, Place, group};
 use super::scan::Leaf;
 use super::tables::StoredTable;
 use crate::QueryError;
@@ -30,6 +30,8 @@ pub(crate) struct Query<'a> {
     pub(crate) root: Node<'a>,
     pub(crate) leaves: Vec<Leaf<'a>>,
     pub(crate) groups: Groups,
+    /// By place: what its groups are told apart by.
+    keys: Vec<TagKeys>,
     pub(crate) budget: &'a Budget<'a>,
     /// What random choices begin with.
     pub(crate) seed: u64,
@@ -62,7 +64,8 @@ impl<'a> Query<'a> {
         if !level.ascending {
             groups.groups.reverse();
         }
-        Ok(Self { root, leaves, groups, budget, seed, read: readable(level) })
+        let keys = leaves.iter().map(|leaf| leaf.table.keys(&level.dimensions)).collect();
+        Ok(Self { root, leaves, groups, keys, budget, seed, read: readable(level) })
     }
 
     /// What of a range is read.
@@ -77,12 +80,12 @@ impl<'a> Query<'a> {
         let found = members.and_then(|members| {
             let leaf = self.leaves.get(members.leaf)?;
             let series = self.groups.series.get(members.leaf)?.get(members.range.start)?;
-            Some((leaf, *series))
+            Some((leaf, *series, self.keys.get(members.leaf)?))
         });
-        let Some((leaf, series)) = found else { return "" };
-        let keys = &self.root.level.dimensions;
-        let values = values_of(leaf.table, series, keys);
-        all.extend(keys.iter().map(|key| &**key).zip(values));
+        let Some((leaf, series, keys)) = found else { return "" };
+        let names = self.root.level.dimensions.iter().map(|key| &**key);
+        let values = leaf.table.values(series, keys).map(|value| &**value);
+        all.extend(names.zip(values));
         &leaf.table.table.name
     }
 }

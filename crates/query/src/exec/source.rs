@@ -50,7 +50,7 @@ impl Query<'_> {
         leaf.scan(series, self.clip(range), order, self.budget, &mut |rows: &mut SeriesRows| {
             let same = parts.last().is_some_and(|part| part.series == rows.series);
             if !same {
-                let lane = lanes.of_series(leaf.table, rows.series);
+                let lane = lanes.of_series(leaf, rows.series);
                 parts.push(SeriesPart { series: rows.series, lane, ..SeriesPart::default() });
             }
             let Some(part) = parts.last_mut() else { return Ok(Flow::NextSeries) };

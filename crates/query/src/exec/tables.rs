@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use svcflow_influxql as ql;
 use svcflow_store as store;
-use svcflow_store::{FieldId, FieldType, Measurement, Snapshot, Store};
+use svcflow_store::{FieldId, FieldType, Measurement, SeriesId, Snapshot, Store, TagKeys};
 
 use crate::plan::{Kind, Table, Tables};
 use crate::{QueryError, Session};
@@ -19,6 +19,22 @@ pub(crate) struct StoredTable {
     pub(crate) fields: BTreeMap<Arc<str>, FieldId>,
     /// The width of InfluxDB's shards of that policy: where two rows are of one instant, their order hangs on it.
     pub(crate) shard: i64,
+}
+
+impl StoredTable {
+    /// The values of a series' tags of these keys; absent ones are empty.
+    pub(crate) fn values<'a>(
+        &'a self,
+        series: u32,
+        keys: &'a TagKeys,
+    ) -> impl Iterator<Item = &'a Arc<str>> {
+        self.measurement.values(SeriesId::new(series), keys)
+    }
+
+    /// These keys, to be looked up in many series.
+    pub(crate) fn keys(&self, keys: &[Arc<str>]) -> TagKeys {
+        self.measurement.keys(keys.iter().map(|key| &**key))
+    }
 }
 
 /// Finds measurements in the store.

@@ -5,6 +5,8 @@
 //! (u8); then the instants less the first, [packed](crate::pack); where rows lack values, their masks (a word for each 64 columns and row); then
 //! column after column, packed. All little-endian, and only ever read by the process that wrote it.
 
+use std::sync::Arc;
+
 use super::arena::Place;
 use super::{OwnedRow, ShapeId, TAIL};
 use crate::block::{Block as Decoded, Column, Values};
@@ -292,7 +294,7 @@ fn push(column: &mut Column, word: Option<u64>, texts: &Symbols) {
         (Values::Float(values), Some(word)) => values.push(f64::from_bits(word)),
         (Values::Boolean(values), Some(word)) => values.push(word != 0),
         (Values::String(values), Some(word)) => {
-            values.push(texts.shared(Symbol(u32::try_from(word).unwrap_or(u32::MAX))));
+            values.push(Arc::clone(texts.shared(Symbol(u32::try_from(word).unwrap_or(u32::MAX)))));
         }
         (_, None) => return column.push(None),
     }
