@@ -100,6 +100,7 @@ impl Lab {
         if let [first, second] = nodes.as_slice() {
             setup::join(&first.namespace, &second.namespace)?;
         }
+        nodes.iter().try_for_each(|node| setup::carrying(&node.namespace))?;
         let own = providers.iter().filter(|host| !there.contains_key(&host.address));
         let servers = server::Servers::start(own, &topology.services)?;
         Ok(Self { topology, nodes, clients, providers, _servers: servers })

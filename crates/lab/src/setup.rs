@@ -5,10 +5,14 @@ use std::fs;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::error::{Context, Error, Result};
 use crate::namespace::Namespace;
 use crate::topology::{ServiceSpec, v6_of};
+
+/// How long a link may take until it carries packets: on a busy machine the kernel's workers come late.
+const CARRYING_MAX: Duration = Duration::from_secs(10);
 
 /// One host to hang on a node's bridge.
 pub(crate) struct Port<'a> {
@@ -27,11 +31,12 @@ pub(crate) fn gateway(address: Ipv4Addr) -> Ipv4Addr {
     Ipv4Addr::new(a, b, c, 254)
 }
 
-fn feed(program: &'static str, arguments: &[&str], input: &str) -> Result<()> {
+/// What the program prints when it is given the input.
+fn feed(program: &'static str, arguments: &[&str], input: &str) -> Result<String> {
     let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
     let mut child = match child {
@@ -43,18 +48,35 @@ fn feed(program: &'static str, arguments: &[&str], input: &str) -> Result<()> {
     }
     let output = child.wait_with_output().context(|| format!("wait for {program}"))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(Error::Program { program, message })
 }
 
 pub(crate) fn ip(namespace: &Namespace, batch: &str) -> Result<()> {
-    namespace.run(|| feed("ip", &["-batch", "-"], batch))?
+    namespace.run(|| feed("ip", &["-batch", "-"], batch))?.map(drop)
+}
+
+/// Waits until all links of a namespace that were set up carry packets. The kernel takes them into use in the
+/// background, once their other end is up (net/core/link_watch.c); until then it drops what is sent through them.
+pub(crate) fn carrying(namespace: &Namespace) -> Result<()> {
+    let deadline = Instant::now() + CARRYING_MAX;
+    loop {
+        let links = namespace.run(|| feed("ip", &["-o", "link", "show", "up"], ""))??;
+        let carries =
+            |link: &&str| ["state UP", "state UNKNOWN"].iter().any(|it| link.contains(it));
+        let Some(idle) = links.lines().find(|link| !carries(link)) else { return Ok(()) };
+        if Instant::now() > deadline {
+            let message = format!("a link doesn't carry packets: {idle}");
+            return Err(Error::Program { program: "ip", message });
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 pub(crate) fn nft(namespace: &Namespace, rules: &str) -> Result<()> {
-    namespace.run(|| feed("nft", &["-f", "-"], rules))?
+    namespace.run(|| feed("nft", &["-f", "-"], rules))?.map(drop)
 }
 
 fn sysctl(name: &str, value: &str) -> Result<()> {

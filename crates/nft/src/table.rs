@@ -1,13 +1,18 @@
+//! The table in the kernel: made or adopted, read, watched, repaired, grown, removed.
+
+mod establish;
+mod grow;
+
 use std::time::Duration;
 
+use establish::{comment, parse_comment};
 use rustix::io::Errno;
-use rustix::rand::{GetRandomFlags, getrandom};
 use svcflow_netlink::{Builder, DecodeError, Message, Received, Socket, flags};
 
-use crate::batch::{Batch, SetOptions, expected_rules};
-use crate::layout::{self, FIRST_OF_BRIDGE, Kind, LAYOUT, MAX_SHARDS, Place, Placement, parse_set};
+use crate::batch::{Batch, SetOptions};
+use crate::layout::{self, Kind, LAYOUT, Place, Placement, parse_set};
 use crate::listing::{self, Listing};
-use crate::uapi::{TABLE_DORMANT, TABLE_OWNER, TABLE_PERSIST, element, message, object};
+use crate::uapi::{TABLE_OWNER, element, message, object};
 use crate::{Count, Direction, Element, Error, Readout, decode};
 
 /// More elements in one set make its dump too slow: that is quadratic.
@@ -241,39 +246,6 @@ impl Table {
         self.establish()
     }
 
-    /// Spreads over more sets each kind of which a set had more than `over` elements in the last read.
-    /// Existing elements stay, are read on, and no longer change. Returns how many kinds grew.
-    ///
-    /// Measured: 1,000 edges in both directions cost 1.1 ms of CPU in one pair of sets and 1.4 ms in
-    /// nine pairs; 50,000 cost 75 ms whether grown at 400, 800 or 1,500, in 192 sets. A bridge's table
-    /// doesn't grow.
-    ///
-    /// # Errors
-    /// Where the kernel refuses; nothing is changed then.
-    pub fn grow(&mut self, over: u32) -> Result<u32, Error> {
-        let mut grown = 0;
-        if self.options.placement == Placement::Bridge {
-            return Ok(0);
-        }
-        for kind in Kind::all(self.options.placement) {
-            let (Some((generation, shards)), Some(next)) =
-                (self.active(kind), self.wanted(kind, over))
-            else {
-                continue;
-            };
-            let next_generation = generation.saturating_add(1);
-            if next_generation >= FIRST_OF_BRIDGE {
-                continue;
-            }
-            self.grow_kind(kind, (generation, shards), (next_generation, next))?;
-            grown += 1;
-        }
-        if grown > 0 {
-            self.remember()?;
-        }
-        Ok(grown)
-    }
-
     /// Deletes the table, and nothing else.
     ///
     /// # Errors
@@ -355,155 +327,6 @@ impl Table {
     /// The generation that rules write to, and its shards.
     fn active(&self, kind: Kind) -> Option<(u16, u16)> {
         active(&self.sets, kind)
-    }
-
-    fn wanted(&self, kind: Kind, over: u32) -> Option<u16> {
-        let (generation, shards) = self.active(kind)?;
-        let current =
-            self.sets.iter().filter(|set| set.kind == kind && set.place.generation == generation);
-        let largest = current.map(|set| set.elements).max()?;
-        if largest <= over || u32::from(shards) >= MAX_SHARDS {
-            return None;
-        }
-        let per_set = (over / 4).max(1);
-        let needed = largest.saturating_mul(u32::from(shards)).div_ceil(per_set);
-        let next = needed.next_power_of_two().max(u32::from(shards) * 2).min(MAX_SHARDS);
-        u16::try_from(next).ok()
-    }
-
-    fn grow_kind(&mut self, kind: Kind, old: (u16, u16), new: (u16, u16)) -> Result<(), Error> {
-        let options = self.options.clone();
-        let mut batch = Batch::new(&options, self.socket.next_sequence());
-        batch.flush_chain(&kind.chain());
-        batch.grow(kind, new.0, new.1, self.set_options());
-        let leaves: Vec<String> =
-            (0..old.1).map(|shard| kind.leaf(Place { generation: old.0, shard })).collect();
-        for leaf in &leaves {
-            batch.flush_chain(leaf);
-        }
-        for leaf in &leaves {
-            batch.delete_chain(leaf);
-        }
-        self.commit("grow sets", &batch.finish())?;
-        for shard in 0..new.1 {
-            let place = Place { generation: new.0, shard };
-            self.sets.extend([Direction::Out, Direction::In].map(|direction| Set {
-                name: kind.set(place, direction),
-                kind,
-                place,
-                direction,
-                elements: 0,
-                empty_reads: 0,
-                counter: kind.chain(),
-                seen: true,
-            }));
-        }
-        Ok(())
-    }
-
-    fn drop_empty_retired(&mut self) -> Result<(), Error> {
-        let retired = |set: &Set, sets: &[Set]| {
-            set.empty_reads >= 2
-                && active(sets, set.kind).is_some_and(|(now, _)| now != set.place.generation)
-        };
-        if !self.sets.iter().any(|set| set.empty_reads >= 2 && set.place.generation < u16::MAX) {
-            return Ok(());
-        }
-        let names: Vec<String> = self
-            .sets
-            .iter()
-            .filter(|set| retired(set, &self.sets))
-            .map(|set| set.name.clone())
-            .collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        let options = self.options.clone();
-        let mut batch = Batch::new(&options, self.socket.next_sequence());
-        for name in &names {
-            batch.delete_set(name);
-        }
-        self.commit("delete empty sets", &batch.finish())?;
-        self.sets.retain(|set| !names.contains(&set.name));
-        self.remember()
-    }
-
-    fn establish(&mut self) -> Result<Installed, Error> {
-        let Some(found) = listing::list(&mut self.socket, &self.options)? else {
-            self.make(false)?;
-            return Ok(Installed::Fresh);
-        };
-        let fault = self.unusable(&found);
-        if let Some(reason) = fault {
-            self.make(true)?;
-            return Ok(Installed::Replaced { reason: reason.to_owned() });
-        }
-        self.adopt(&found)?;
-        Ok(Installed::Adopted)
-    }
-
-    fn unusable(&self, found: &Listing) -> Option<&'static str> {
-        let Some((_, settings)) = comment(&found.userdata).and_then(parse_comment) else {
-            return Some("it isn't ours");
-        };
-        if settings != self.settings() {
-            return Some("it has another layout or other options");
-        }
-        let sets = known_sets(found);
-        let expected = expected_rules(&self.options, |kind| active(&sets, kind));
-        if found.flags & TABLE_DORMANT != 0 || expected.as_ref() != Some(&found.rules) {
-            return Some("its chains, rules or sets were changed");
-        }
-        None
-    }
-
-    fn adopt(&mut self, found: &Listing) -> Result<(), Error> {
-        // An orphan has `persist` alone and can be taken over only with both flags.
-        if self.options.owner && !self.owned_by_us(found) && found.flags & TABLE_PERSIST != 0 {
-            let options = self.options.clone();
-            let mut batch = Batch::new(&options, self.socket.next_sequence());
-            batch.table(TABLE_OWNER | TABLE_PERSIST, None);
-            self.commit("take over table", &batch.finish())?;
-            self.owned = true;
-        } else if found.flags & TABLE_OWNER != 0 && !self.owned_by_us(found) {
-            return Err(Error::Owned { name: self.full_name() });
-        }
-        self.remember()
-    }
-
-    fn owned_by_us(&self, found: &Listing) -> bool {
-        self.owned && found.flags & TABLE_OWNER != 0 && found.handle == self.origin.handle
-    }
-
-    /// Makes the table, in one batch with deleting what is there.
-    fn make(&mut self, replace: bool) -> Result<(), Error> {
-        let id = random()?;
-        self.owned = false;
-        if self.options.owner {
-            match self.make_with(id, TABLE_OWNER | TABLE_PERSIST, replace) {
-                Ok(()) => {
-                    self.owned = true;
-                    return self.remember();
-                }
-                // Below 6.9 one of the flags is unknown; then without both.
-                Err(error) if matches!(error.errno(), Some(Errno::OPNOTSUPP | Errno::INVAL)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.make_with(id, 0, replace)?;
-        self.remember()
-    }
-
-    fn make_with(&mut self, id: u64, table_flags: u32, replace: bool) -> Result<(), Error> {
-        let options = self.options.clone();
-        let text = format!("svcflow epoch={id:016x} {}", self.settings());
-        let mut batch = Batch::new(&options, self.socket.next_sequence());
-        if replace {
-            batch.delete_table(0);
-        }
-        batch.table(table_flags, Some(&as_comment(&text)));
-        batch.contents(self.set_options(), id);
-        self.commit("make table", &batch.finish())
     }
 
     /// Takes what is there now for what ought to be.
@@ -606,28 +429,4 @@ fn validate(options: &Options) -> Result<(), Error> {
         return fault("name must be a letter, then at most 63 letters, digits or underscores");
     }
     Ok(())
-}
-
-fn random() -> Result<u64, Error> {
-    let mut bytes = [0; 8];
-    getrandom(&mut bytes[..], GetRandomFlags::empty())
-        .map_err(|errno| Error::Random(errno.into()))?;
-    Ok(u64::from_ne_bytes(bytes))
-}
-
-/// `NFTNL_UDATA_TABLE_COMMENT` of libnftnl's `udata.h`: type, length with NUL, text.
-fn as_comment(text: &str) -> Vec<u8> {
-    let length = u8::try_from(text.len() + 1).unwrap_or(u8::MAX);
-    [&[0, length], text.as_bytes(), &[0]].concat()
-}
-
-fn comment(userdata: &[u8]) -> Option<&str> {
-    let [0, length, rest @ ..] = userdata else { return None };
-    let text = rest.get(..usize::from(*length).checked_sub(1)?)?;
-    std::str::from_utf8(text).ok()
-}
-
-fn parse_comment(text: &str) -> Option<(u64, String)> {
-    let (epoch, settings) = text.strip_prefix("svcflow epoch=")?.split_once(' ')?;
-    Some((u64::from_str_radix(epoch, 16).ok()?, settings.to_owned()))
 }

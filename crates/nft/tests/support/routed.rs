@@ -2,13 +2,13 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use std::io::{Read, Write};
 
 use rustix::net::{AddressFamily, Protocol, SocketType, ipproto};
 
-use super::{enter, ip};
+use super::{enter, ip, run};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -49,6 +49,18 @@ impl Worker {
     }
 }
 
+/// Waits until these links of the calling thread's namespace carry packets. The kernel takes them into use in the
+/// background, once their other end is up (net/core/link_watch.c); until then it drops what is sent.
+fn carrying(links: &[&str]) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    for link in links {
+        while !run("ip", &format!("-o link show dev {link}")).contains("state UP") {
+            assert!(Instant::now() < deadline, "{link} doesn't carry packets");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
 pub(crate) struct Routed {
     pub(crate) client: Worker,
     pub(crate) server: Worker,
@@ -81,6 +93,7 @@ pub(crate) fn routed() -> Routed {
             ip(&format!("neigh replace {address} {to}"));
         }
     }
+    carrying(&["r1", "r2"]);
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
     std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
     super::load(
@@ -107,6 +120,7 @@ pub(crate) fn bridged() -> Routed {
             ip("link set eth0 up");
         });
     }
+    carrying(&["b1", "b2"]);
     for to in ["10.0.0.2:9", "[fd00::2]:9"] {
         // Refused, but heard.
         net.client.run(move || drop(TcpStream::connect(to)));
