@@ -9,14 +9,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
-use ring::digest::{SHA256, digest};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::Error;
+use crate::secret::{Digest, is_secret};
 use crate::watched::Watched;
-
-/// Shorter ones can be guessed.
-const LENGTH_MIN: usize = 16;
 
 /// A secret that a caller shows. Debug does not print it.
 #[derive(Clone)]
@@ -51,10 +48,7 @@ impl Token {
 }
 
 fn header(secret: &str) -> Option<HeaderValue> {
-    let usable = secret.len() >= LENGTH_MIN && secret.bytes().all(|b| b.is_ascii_graphic());
-    if !usable {
-        return None;
-    }
+    let secret = Some(secret).filter(|secret| is_secret(secret))?;
     let mut header = HeaderValue::try_from(format!("Bearer {secret}")).ok()?;
     header.set_sensitive(true);
     Some(header)
@@ -67,13 +61,13 @@ impl fmt::Debug for Token {
 }
 
 /// The tokens that a listener accepts: several, so that one can be replaced without a gap.
-pub struct Tokens(Watched<Vec<[u8; 32]>>);
+pub struct Tokens(Watched<Vec<Digest>>);
 
 impl Tokens {
     /// Accepts these.
     #[must_use]
     pub fn new<'t>(tokens: impl IntoIterator<Item = &'t Token>) -> Self {
-        let digests = tokens.into_iter().map(|token| hash(token.header().as_bytes()));
+        let digests = tokens.into_iter().map(|token| Digest::of(token.header().as_bytes()));
         Self(Watched::fixed(digests.collect()))
     }
 
@@ -91,16 +85,17 @@ impl Tokens {
     #[must_use]
     pub fn admit(&self, headers: &HeaderMap) -> bool {
         let Some(shown) = headers.get(AUTHORIZATION) else { return false };
-        let shown = hash(shown.as_bytes());
+        let shown = Digest::of(shown.as_bytes());
         let any = self.0.get().iter().fold(Choice::from(0), |any, known| any | known.ct_eq(&shown));
         any.into()
     }
 }
 
-fn digests(path: &Path) -> Result<Vec<[u8; 32]>, Error> {
+fn digests(path: &Path) -> Result<Vec<Digest>, Error> {
     let text = read(path)?;
     let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-    let digests: Option<Vec<_>> = lines.map(|line| Some(hash(header(line)?.as_bytes()))).collect();
+    let digests: Option<Vec<_>> =
+        lines.map(|line| Some(Digest::of(header(line)?.as_bytes()))).collect();
     match digests {
         Some(digests) if !digests.is_empty() => Ok(digests),
         _ => Err(Error::TokenUnusable { path: path.to_owned() }),
@@ -127,12 +122,6 @@ pub async fn require_token(
     let body = serde_json::json!({ "error": why }).to_string();
     let headers = [(CONTENT_TYPE, "application/json"), (WWW_AUTHENTICATE, "Bearer")];
     (StatusCode::UNAUTHORIZED, headers, body).into_response()
-}
-
-fn hash(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    hash
 }
 
 fn read(path: &Path) -> Result<String, Error> {

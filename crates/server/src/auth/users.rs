@@ -1,8 +1,7 @@
 //! Users from a file: names, secrets, and databases that they may read and write.
 //!
 //! The secrets stand in the file as they are, like an agent's tokens, so nobody but its owner may read the file.
-//! They have to be long enough not to be guessed, and are therefore compared as plain digests: a slow hash protects
-//! passwords that people choose, and costs every request.
+//! They have to be long enough not to be guessed, and are therefore compared as [plain digests](Digest).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,14 +10,11 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use ring::digest::{SHA256, digest};
 use subtle::{Choice, ConstantTimeEq};
 use svcflow_settings::{DeValue, Fault, Faults, Parsed, Walk, flag, text, texts};
+use svcflow_transport::{Digest, SECRET_MIN, is_secret};
 
 use crate::Error;
-
-/// Shorter secrets can be guessed.
-const SECRET_MIN: usize = 16;
 
 /// All users. Debug prints no secret.
 #[derive(Clone, Debug)]
@@ -28,7 +24,7 @@ pub struct Users(Vec<User>);
 #[derive(Clone)]
 pub struct User {
     name: String,
-    secret: [u8; 32],
+    secret: Digest,
     admin: bool,
     read: Databases,
     write: Databases,
@@ -154,7 +150,7 @@ impl Users {
     }
 
     fn find(&self, is_meant: impl Fn(&User) -> Choice, secret: &str) -> Option<&User> {
-        let secret = hash(secret);
+        let secret = Digest::of(secret.as_bytes());
         self.0.iter().fold(None, |found, user| {
             let this: bool = (is_meant(user) & user.secret.ct_eq(&secret)).into();
             if this { Some(user) } else { found }
@@ -170,7 +166,7 @@ impl Users {
 #[derive(Default)]
 struct Draft {
     name: String,
-    secret: Option<[u8; 32]>,
+    secret: Option<Digest>,
     admin: bool,
     read: Vec<String>,
     write: Vec<String>,
@@ -212,20 +208,13 @@ fn name(text: &str) -> Parsed<String> {
     }
 }
 
-fn secret(text: &str) -> Parsed<[u8; 32]> {
-    let usable = text.len() >= SECRET_MIN && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if !usable {
+fn secret(text: &str) -> Parsed<Digest> {
+    if !is_secret(text) {
         return Err(format!(
             "expected {SECRET_MIN} visible ASCII characters at least: `openssl rand -hex 16` makes some"
         ));
     }
-    Ok(hash(text))
-}
-
-fn hash(secret: &str) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
-    hash
+    Ok(Digest::of(text.as_bytes()))
 }
 
 #[cfg(test)]
