@@ -5,8 +5,10 @@ CACHE ?= $(or $(SVCFLOW_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/svcflow)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export PATH := $(CACHE)/tools/bin:$(PATH):/usr/sbin:/sbin
 ARGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
 
-.PHONY: help demo test page lint bench fmt setup-demo setup-test
+.PHONY: help demo test install page lint bench fmt setup-demo setup-test
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -22,6 +24,10 @@ test: setup-test lint ## Install what is missing, then run every check and every
 	scripts/page check
 	cargo build --locked -p svcflow
 	SVCFLOW_BIN=$(CARGO_TARGET_DIR)/debug/svcflow scripts/page real
+
+install: ## Build, and install the program, its manual, completions and systemd units (PREFIX=/usr/local, DESTDIR=)
+	cargo build --release --locked -p svcflow
+	scripts/install "$(CARGO_TARGET_DIR)/release/svcflow" "$(DESTDIR)" "$(PREFIX)"
 
 page: ## The page's own checks: types, lint, tests, tests in Chromium, and that ui/dist is what ui/src gives
 	scripts/page check
