@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Row as Cells, Table};
 
-use super::state::{COLUMNS, State, View, totals};
+use super::state::{COLUMNS, Row, State, View, totals};
 use crate::units::{self, RATE_WIDTH};
 
 const TITLES: [&str; COLUMNS] = ["ENDPOINT", "SERVICE", "PROVIDER", "IN/S", "OUT/S", "TOTAL"];
@@ -36,7 +36,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State) {
     if state.help {
         frame.render_widget(Paragraph::new(HELP), body);
     } else {
-        frame.render_widget(table(state), body);
+        frame.render_widget(table(state, body.width), body);
     }
     frame.render_widget(Line::from(footer(state)), foot);
 }
@@ -75,7 +75,7 @@ fn warning(state: &State) -> String {
     }
 }
 
-fn table(state: &State) -> Table<'static> {
+fn table(state: &State, width: u16) -> Table<'static> {
     let title = |(index, title): (usize, &&str)| {
         let mark = if index != state.sort {
             ""
@@ -88,25 +88,68 @@ fn table(state: &State) -> Table<'static> {
         if index < 3 { text } else { format!("{text:>RATE_WIDTH$}") }
     };
     let titles: Vec<String> = TITLES.iter().enumerate().map(title).collect();
+    let rows = state.rows();
+    let widths = widths(&rows, width);
     let rate = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), units::rate);
-    let rows = state.rows().into_iter().skip(state.scroll).map(|row| {
+    let rows = rows.into_iter().skip(state.scroll).map(|row| {
         let (rate_in, rate_out) = (rate(row.rate_in), rate(row.rate_out));
         let total = row.bytes.map_or_else(|| "?".to_owned(), units::bytes);
         Cells::new([
-            row.endpoint,
-            row.service,
-            row.provider,
+            fit(row.endpoint, widths[0]),
+            fit(row.service, widths[1]),
+            fit(row.provider, widths[2]),
             format!("{rate_in:>RATE_WIDTH$}"),
             format!("{rate_out:>RATE_WIDTH$}"),
             format!("{total:>RATE_WIDTH$}"),
         ])
     });
-    let number = Constraint::Length(9);
-    // At 80 columns these are the widths of IPv6 addresses with a port, such as [fd64:1:1::3]:8080.
-    let [endpoint, service, provider] = [12, 18, 18].map(Constraint::Fill);
-    let widths = [endpoint, service, provider, number, number, number];
     Table::new(rows, widths)
         .header(Cells::new(titles).style(Style::new().add_modifier(Modifier::REVERSED)))
+}
+
+/// How wide columns are: the numbers' as ever; the others as their longest texts of all rows, so that scrolling
+/// moves nothing. Where there isn't room for all, short texts are whole and the longest are cut.
+fn widths(rows: &[Row], width: u16) -> [u16; COLUMNS] {
+    const NUMBER: u16 = 9;
+    let mut wanted = [0_u16; 3];
+    for (title, wanted) in TITLES.iter().zip(&mut wanted) {
+        // The mark of the sorted column stands behind its title.
+        *wanted = length(title) + 1;
+    }
+    for row in rows {
+        for (text, wanted) in [&row.endpoint, &row.service, &row.provider].iter().zip(&mut wanted) {
+            *wanted = length(text).max(*wanted);
+        }
+    }
+    let mut columns = [0, 0, 0, NUMBER, NUMBER, NUMBER];
+    let gaps = u16::try_from(COLUMNS - 1).unwrap_or(0);
+    let mut room = width.saturating_sub(3 * NUMBER + gaps);
+    let mut shortest: Vec<(u16, usize)> = wanted.into_iter().zip(0..).collect();
+    shortest.sort_unstable();
+    for ((wanted, at), more) in shortest.into_iter().zip([3, 2, 1]) {
+        // The widest takes what is left.
+        let given = if more == 1 { room } else { wanted.min(room / more) };
+        room -= given;
+        if let Some(column) = columns.get_mut(at) {
+            *column = given;
+        }
+    }
+    columns
+}
+
+/// How many columns of the screen a text takes.
+fn length(text: &str) -> u16 {
+    u16::try_from(Line::raw(text).width()).unwrap_or(u16::MAX - 1)
+}
+
+/// The text, or as much of it as fits, with a sign that it was cut.
+fn fit(mut text: String, width: u16) -> String {
+    if length(&text) <= width {
+        return text;
+    }
+    while length(&text) >= width && text.pop().is_some() {}
+    text.push('…');
+    text
 }
 
 fn footer(state: &State) -> String {
@@ -142,5 +185,26 @@ mod tests {
                 assert!(screen.contains(text), "{text} at {width}:\n{screen}");
             }
         }
+    }
+
+    fn row(texts: [&str; 3]) -> Row {
+        let [endpoint, service, provider] = texts.map(str::to_owned);
+        Row { endpoint, service, provider, ..Row::default() }
+    }
+
+    #[test]
+    fn long_names_get_the_room_that_there_is_and_say_where_they_are_cut() {
+        let texts = ["fd11:1:1::2", "default:app-svc [fd64:1:1::3]:8080", "[fd10:1:1::14]:80"];
+        let rows = [row(["11.1.1.2", "direct", "10.1.1.5:80"]), row(texts)];
+        let shown = |width| {
+            let widths = widths(&rows, width);
+            assert_eq!(widths.iter().sum::<u16>() + 5, width);
+            [0, 1, 2].map(|at| fit(texts[at].to_owned(), widths[at]))
+        };
+        assert_eq!(shown(120), texts);
+        assert_eq!(shown(80), [texts[0], "default:app-svc [fd…", texts[2]]);
+        assert_eq!(shown(50)[0], "fd11:…");
+        assert_eq!(fit("日本語".to_owned(), 5), "日本…");
+        assert_eq!(fit("ab".to_owned(), 0), "…");
     }
 }
