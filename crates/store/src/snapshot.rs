@@ -9,7 +9,7 @@ use crate::damage::Damages;
 use crate::database::Database;
 use crate::index::{MeasurementEntry, MeasurementId};
 use crate::scan::{Scan, ScanRequest};
-use crate::schema::{PolicyId, Schema};
+use crate::schema::{Delete, PolicyId, Schema};
 use crate::tables::Tables;
 use crate::{Error, FieldId, FieldType, Policy, SeriesId};
 
@@ -20,17 +20,20 @@ use crate::{Error, FieldId, FieldType, Policy, SeriesId};
 #[derive(Clone)]
 pub struct Snapshot {
     schema: Arc<Schema>,
+    deletes: Arc<Vec<Delete>>,
     tables: Arc<HashMap<PolicyId, Arc<Tables>>>,
     damages: Arc<Damages>,
 }
 
 impl Snapshot {
     pub(crate) fn new(database: &Database, damages: Arc<Damages>) -> Self {
-        // Rows first: their series and fields are then known, and so are deletions of chunks.
+        // Deletions first: those that are forgotten from now on are in the rows that come next. Then rows: their
+        // series and fields are known after them.
+        let deletes = Arc::clone(&database.schema().deletes);
         let data = database.all_data();
         let tables = data.iter().map(|(policy, data)| (*policy, data.tables())).collect();
         drop(data);
-        Self { schema: database.schema(), tables: Arc::new(tables), damages }
+        Self { schema: database.schema(), deletes, tables: Arc::new(tables), damages }
     }
 
     /// The policies, in the order in which they were made.
@@ -73,7 +76,7 @@ impl Snapshot {
         let policy = self.schema.policy(request.policy)?;
         // A policy that was made between the two looks has no rows yet.
         let tables = self.tables.get(&policy.id).map(Arc::clone).unwrap_or_default();
-        let (deletes, damages) = (&self.schema.deletes, &self.damages);
+        let (deletes, damages) = (&self.deletes, &self.damages);
         Ok(Scan::new(tables, Arc::clone(deletes), damages, request))
     }
 }
