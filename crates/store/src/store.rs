@@ -356,7 +356,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The disk failed.
+    /// The disk failed, or a policy's rows can't be summed up: the first such error. What expired in other
+    /// policies went nevertheless.
     pub fn retain(&self, now: SystemTime) -> Result<usize, Error> {
         retain::retain(&self.0.shared, now)
     }

@@ -18,55 +18,6 @@ fn open(folder: &Path) -> Store {
     Store::open(folder, Options { background: false, ..Options::default() }).unwrap()
 }
 
-/// A database whose rows can't be summed up keeps its own, and no one else's.
-#[test]
-fn what_cant_be_summed_up_keeps_nothing_else_from_going() {
-    let (_folder, store) = store();
-    let day = PolicySpec::new("day", Some(Duration::from_secs(24 * 3600)));
-    for database in ["a", "z"] {
-        store.create_database(database, day.clone()).unwrap();
-        let mut batch = store.batch(database, None).unwrap();
-        let id = batch.series("m", &[]).unwrap();
-        let field = batch.field(id, "f", FieldType::Boolean).unwrap();
-        batch.push(id, now(0), &[(field, FieldValue::Boolean(true))]).unwrap();
-        batch.commit().unwrap();
-    }
-    write(&store, "a", now(0));
-    store.flush().unwrap();
-    store.create_policy("db", PolicySpec::new("year", None), false).unwrap();
-    let rollup = Rollup { into: "year".to_owned(), every: Duration::from_secs(600) };
-    store.set_rollup("db", "day", Some(rollup)).unwrap();
-    store.drop_policy("db", "year").unwrap();
-    let later = SystemTime::now() + Duration::from_secs(26 * 3600);
-    assert!(store.retain(later).is_err());
-    assert_eq!(store.stats().runs, 1);
-    assert_eq!(rows(&store.read("db").unwrap(), "m", TimeRange::ALL).len(), 1);
-}
-
-/// Files of rows that were deleted stay while somebody reads them. If the process is killed then, the rows don't
-/// come back, though the deletion was forgotten.
-#[test]
-fn deleted_rows_that_are_being_read_stay_deleted_after_a_kill() {
-    let (folder, store) = store();
-    store.create_policy("db", PolicySpec::new("keeps", None), true).unwrap();
-    write(&store, "a", 1);
-    write(&store, "b", HOUR * 24 * 365);
-    store.flush().unwrap();
-    let reading = store.read("db").unwrap();
-    let all = reading.measurement("m").unwrap().series_all().clone();
-    store.delete("db", &all, TimeRange { first: 0, last: HOUR }).unwrap();
-    while store.merge().unwrap() {}
-    store.flush().unwrap();
-    let (copy, after) = killed(folder.path());
-    assert_eq!(rows(&after.read("db").unwrap(), "m", TimeRange::ALL).len(), 1);
-    drop(after);
-    assert_eq!(runs(copy.path()).len(), 1);
-    // Nothing but the other row's file is left here either.
-    drop(reading);
-    assert_eq!(runs(folder.path()).len(), 1);
-    assert_eq!(store.stats().runs, 1);
-}
-
 /// A partition that was summed up goes as a whole. A kill between two of its files must not leave one that is
 /// summed up again by itself.
 #[test]
