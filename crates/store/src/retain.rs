@@ -2,6 +2,7 @@
 //! they were [summed up](crate::rollup) where that was asked for; and then series that have no rows in any.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use roaring::RoaringBitmap;
@@ -9,6 +10,7 @@ use roaring::RoaringBitmap;
 use crate::database::Database;
 use crate::log::record::Change;
 use crate::rollup::roll_up;
+use crate::run::{Identity, Run, Writer};
 use crate::schema::PolicyId;
 use crate::shared::Shared;
 use crate::tables::{Partition, PolicyData};
@@ -80,13 +82,31 @@ fn drop_expired(
         if shared.pressure.is_stopping() {
             break;
         }
-        count += drop_partition(shared, data, &partition);
+        let mark = if known.rollup.is_some() { mark_of(shared, &partition)? } else { None };
+        count += drop_partition(shared, data, &partition, mark.as_ref());
     }
     Ok(count)
 }
 
+/// What keeps some of the runs from being summed up again by themselves, when the process is killed before all
+/// have gone. Where nothing is summed up, a disk that is full must not keep the partition from going.
+fn mark_of(shared: &Shared, partition: &Partition) -> Result<Option<Arc<Run>>, Error> {
+    let (Some(first), Some(last)) = (partition.runs.first(), partition.runs.last()) else {
+        return Ok(None);
+    };
+    let id = shared.next_run.fetch_add(1, Ordering::Relaxed);
+    let deletes = shared.order().next.deletes;
+    let identity = Identity::instead_of(id, &first.identity, &last.identity, deletes);
+    Writer::new(&shared.folder.data(), identity).finish().map(Some)
+}
+
 /// Drops a partition with the runs that it had. Returns how many.
-fn drop_partition(shared: &Shared, data: &PolicyData, partition: &Partition) -> usize {
+fn drop_partition(
+    shared: &Shared,
+    data: &PolicyData,
+    partition: &Partition,
+    mark: Option<&Arc<Run>>,
+) -> usize {
     // Sealing copies recent rows under it, those of the runs that go too.
     let _order = shared.order();
     let first = partition.range.first;
@@ -103,7 +123,10 @@ fn drop_partition(shared: &Shared, data: &PolicyData, partition: &Partition) -> 
         }
         dropped
     });
-    partition.runs.iter().for_each(|run| run.discard());
+    partition.runs.iter().for_each(|run| match mark {
+        Some(mark) => run.discard_by(mark),
+        None => run.discard(),
+    });
     dropped.unwrap_or(0)
 }
 
