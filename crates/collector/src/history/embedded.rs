@@ -267,7 +267,9 @@ impl Writer {
         loop {
             tries += 1;
             match self.try_write(waiting) {
-                Err(Error::SeriesDropped) if tries < TRIES => self.scope = None,
+                Err(Error::SeriesDropped | Error::SeriesNotFound { .. }) if tries < TRIES => {
+                    self.scope = None;
+                }
                 written => return written,
             }
         }
