@@ -18,7 +18,7 @@ use svcflow_collector::history::{Embedded, History};
 use svcflow_collector::node::{Node, Terms};
 use svcflow_collector::point::{Batch, What};
 use svcflow_model::{Edge, Relation, Timestamp};
-use svcflow_store::{Options, PolicySpec, Store};
+use svcflow_store::{FieldType, FieldValue, Options, PolicyChange, PolicySpec, Store};
 
 const HERE: Relation = Relation::TranslatedHere;
 const DAY: i64 = 24 * 360;
@@ -131,6 +131,40 @@ async fn an_edge_that_comes_back_after_days_goes_on() {
             assert!(!zero, "it is not new: {case}");
         }
     }
+}
+
+/// Fields' ids are a policy's own: those of the default policy of before are not good for another one.
+#[tokio::test]
+async fn what_is_stored_in_another_default_policy_has_its_own_fields() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Options::default()).unwrap();
+    store.create_database("telegraf", PolicySpec::new("autogen", None)).unwrap();
+    let history = Embedded::new(store.clone(), "telegraf").unwrap();
+    let node = restored(&history, START).await;
+    let _folder = tempfile::tempdir().unwrap();
+    let mut life = Life { history, node, _folder, stored: BTreeMap::new() };
+    let mut script = Script::new("n", 1);
+    script.count(web(1), HERE, counters(1_000, 10));
+    life.tick(&mut script, 1).await;
+    // Somebody else has written to it already, in an order of their own.
+    store.create_policy("telegraf", PolicySpec::new("other", None), false).unwrap();
+    let mut theirs = store.batch("telegraf", Some("other")).unwrap();
+    let series = theirs.series("httpjson_svcstats", &[]).unwrap();
+    for name in ["PacketsOut", "Extra"] {
+        let field = theirs.field(series, name, FieldType::Integer).unwrap();
+        theirs.push(series, START.0, &[(field, FieldValue::Integer(1))]).unwrap();
+    }
+    theirs.commit().unwrap();
+    let change = PolicyChange { default: true, ..PolicyChange::default() };
+    store.alter_policy("telegraf", "other", &change).unwrap();
+    script.count(web(1), HERE, counters(70, 10));
+    life.tick(&mut script, 2).await;
+    let found = life.history.look_up("n", vec![web(1)]).await.unwrap();
+    let memory = found.edges.first().map(|(_, memory, _)| memory.owned);
+    assert_eq!(memory, Some(Some(counters(1_070, 20))));
+    drop((life, store));
+    let store = Store::open(folder.path(), Options::default()).unwrap();
+    assert_eq!(store.stats().damage, []);
 }
 
 #[derive(Clone, Debug)]

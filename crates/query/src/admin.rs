@@ -243,7 +243,8 @@ fn delete(context: &Context<'_>, delete: &ql::Delete) -> Result<(), QueryError> 
     if gone.is_empty() {
         return Ok(());
     }
-    context.store.drop_series(database, &gone).map_err(store_error)
+    // Unless somebody writes to it just now.
+    context.store.drop_empty_series(database, &snapshot, &gone).map_err(store_error)
 }
 
 /// The series of a measurement that are to go.

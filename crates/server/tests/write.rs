@@ -399,3 +399,28 @@ fn a_connection_outlives_a_refusal_that_comes_before_the_body() {
     let refused = bench.raw(format!("{}{begin}", head(10 << 20)).as_bytes());
     assert_eq!((refused.status, refused.header("connection")), (404, "close"));
 }
+
+/// Series may go at any moment while a write is read: it is read again, and is nobody's fault.
+#[test]
+fn a_write_beside_drops_is_taken_or_is_to_be_sent_again() {
+    let bench = bench();
+    let lines: String = (0..200).map(|at| format!("m,t={at} f=1i 1\n")).collect();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let mut taken = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                bench.store.drop_measurement("d", "m").unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        let answers: Vec<_> = (0..150).map(|_| bench.write("db=d", &lines).status).collect();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        let odd: Vec<_> = answers.iter().filter(|it| ![204, 503].contains(*it)).collect();
+        assert!(odd.is_empty(), "{odd:?}");
+        taken = answers.iter().filter(|it| **it == 204).count();
+    });
+    println!("{taken} of 150 were taken");
+    bench.write("db=d", &lines).is(204, "");
+    assert_eq!(points(&bench, None, "m").len(), 200);
+}

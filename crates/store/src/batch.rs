@@ -23,6 +23,14 @@ pub struct Batch {
     rows: Rows,
 }
 
+/// What ids of series and fields that a batch gave are good for: every batch with the same scope. Another database
+/// of the same name, another policy, and the database after a series was dropped each have another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    generation: u64,
+    policy: PolicyId,
+}
+
 impl Batch {
     pub(crate) fn new(
         store: Store,
@@ -31,6 +39,12 @@ impl Batch {
         generation: u64,
     ) -> Self {
         Self { store, database, policy, generation, rows: Rows::default() }
+    }
+
+    /// Whether ids that were remembered are good for this batch.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        Scope { generation: self.generation, policy: self.policy }
     }
 
     /// The series of this measurement with exactly these tags, made if it isn't there.

@@ -102,6 +102,11 @@ impl Database {
     /// Makes a policy or changes it.
     pub(crate) fn put_policy(&self, id: PolicyId, spec: PolicySpec, default: bool) {
         let name: Arc<str> = spec.name.as_str().into();
+        let there = self.schema().policies.get(&name).map(|policy| policy.id);
+        // Another one of the name was dropped before, though the log may have lost that.
+        if let Some(gone) = there.filter(|it| *it != id) {
+            self.drop_policy(gone);
+        }
         self.change(|schema| {
             if default {
                 schema.default = Some(Arc::clone(&name));
@@ -173,6 +178,10 @@ impl Database {
         name: &str,
         tags: &[(&str, &str)],
     ) {
+        let gone = self.cell.read().schema.index.replaced_by(id, measurement, name, tags);
+        if !gone.is_empty() {
+            self.drop_series(&gone);
+        }
         self.change(|schema| {
             if schema.index.next_series().is_ok_and(|next| next <= id) {
                 Arc::make_mut(&mut schema.index).insert(id, measurement, name, tags);

@@ -121,6 +121,23 @@ impl Index {
         self.measurements.get(name).map_or(MeasurementId(next), |entry| entry.id)
     }
 
+    /// What was dropped before this series was made, or it would have other ids. There is none unless the log lost
+    /// the drop.
+    pub(crate) fn replaced_by(
+        &self,
+        id: SeriesId,
+        measurement: MeasurementId,
+        name: &str,
+        tags: &[(&str, &str)],
+    ) -> RoaringBitmap {
+        match self.measurements.get(name) {
+            Some(entry) if entry.id < measurement => (*entry.series).clone(),
+            _ => {
+                self.find(name, tags).filter(|it| *it < id).map(SeriesId::get).into_iter().collect()
+            }
+        }
+    }
+
     /// Adds the series under this id, which is beyond any that was given out.
     pub(crate) fn insert(
         &mut self,

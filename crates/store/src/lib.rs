@@ -77,7 +77,7 @@ mod time;
 mod value;
 mod worker;
 
-pub use batch::Batch;
+pub use batch::{Batch, Scope};
 pub use block::{Bitmap, Block, Column, Validity, Values};
 pub use codec::Malformed;
 pub use damage::{Damage, DamageKind};

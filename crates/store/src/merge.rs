@@ -18,7 +18,7 @@ use crate::chunker::Chunker;
 use crate::database::Database;
 use crate::piece::{self, fields_of};
 use crate::run::{Cursor, Identity, Run, Writer};
-use crate::schema::{PolicyId, Schema};
+use crate::schema::Schema;
 use crate::shared::Shared;
 use crate::tables::{Partition, PolicyData};
 use crate::{Error, SeriesId, TimeRange};
@@ -40,15 +40,14 @@ pub(crate) fn merge(shared: &Shared, quiet: bool) -> Result<bool, Error> {
     let _one = shared.merging.lock();
     let databases: Vec<Arc<Database>> = shared.databases.read().values().map(Arc::clone).collect();
     for database in databases {
-        let policies: Vec<(PolicyId, Arc<PolicyData>)> =
-            database.all_data().iter().map(|(id, data)| (*id, Arc::clone(data))).collect();
-        for (policy, data) in policies {
+        let policies: Vec<Arc<PolicyData>> = database.all_data().values().map(Arc::clone).collect();
+        for data in policies {
             let schema = database.schema();
             let tables = data.tables();
             let mut partitions = tables.partitions.values();
             let found = partitions.find_map(|partition| choose(&schema, partition, quiet));
             if let Some(runs) = found {
-                replace(shared, &database, policy, &data, &runs)?;
+                replace(shared, &database, &data, &runs)?;
                 return Ok(true);
             }
         }
@@ -95,7 +94,6 @@ fn is_wasteful(schema: &Schema, run: &Run) -> bool {
 fn replace(
     shared: &Shared,
     database: &Database,
-    policy: PolicyId,
     data: &PolicyData,
     runs: &[Arc<Run>],
 ) -> Result<(), Error> {
@@ -103,14 +101,8 @@ fn replace(
     // Deletions up to this number are in the schema that is looked at next.
     let deletes = shared.order().next.deletes;
     let schema = database.schema();
-    let identity = Identity {
-        id: shared.next_run.fetch_add(1, Ordering::Relaxed),
-        database: database.id,
-        policy,
-        partition: first.identity.partition,
-        rounds: (first.identity.rounds.0, last.identity.rounds.1),
-        deletes,
-    };
+    let id = shared.next_run.fetch_add(1, Ordering::Relaxed);
+    let identity = Identity::instead_of(id, &first.identity, &last.identity, deletes);
     let mut writer = Writer::new(&shared.folder.data(), identity);
     let cursor = |run| Cursor::new(Arc::clone(run), Arc::clone(&shared.damages));
     let mut cursors: Vec<Cursor> = runs.iter().map(cursor).collect();
@@ -126,7 +118,7 @@ fn replace(
         }
     }
     let merged = writer.finish()?;
-    publish(data, runs, merged.as_ref());
+    publish(data, runs, &merged);
     Ok(())
 }
 
@@ -159,7 +151,7 @@ fn merge_series(
 }
 
 /// Gives readers the merged run, unless retention or a drop took one of the others meanwhile.
-fn publish(data: &PolicyData, runs: &[Arc<Run>], merged: Option<&Arc<Run>>) {
+fn publish(data: &PolicyData, runs: &[Arc<Run>], merged: &Arc<Run>) {
     let Some(first) = runs.first() else { return };
     let replaced = data.change(|tables| {
         let Some(partition) = tables.partitions.get_mut(&first.identity.partition.first) else {
@@ -170,16 +162,18 @@ fn publish(data: &PolicyData, runs: &[Arc<Run>], merged: Option<&Arc<Run>>) {
             return false;
         }
         partition.runs.retain(|run| !is_source(run));
-        if let Some(merged) = merged {
+        if !merged.is_mark() {
             tables.add_run(Arc::clone(merged));
         } else if partition.runs.is_empty() {
             tables.partitions.remove(&first.identity.partition.first);
         }
         true
     });
-    if replaced == Some(true) {
-        runs.iter().for_each(|run| run.discard());
-    } else if let Some(merged) = merged {
+    if replaced != Some(true) {
         merged.discard();
+    } else if merged.is_mark() {
+        runs.iter().for_each(|run| run.discard_by(merged));
+    } else {
+        runs.iter().for_each(|run| run.discard());
     }
 }

@@ -105,10 +105,17 @@ fn find_runs(
         let identity = run.identity.clone();
         partitions.entry(identity.place()).or_default().push(identity);
     }
+    // They go last: until then they are needed, if this start is killed too.
+    let mut marks = Vec::new();
     for run in runs {
         let identity = &run.identity;
         // A round whose catalog was never written: its rows are in the log too, but the run stays.
         databases.next.round = databases.next.round.max(identity.rounds.1);
+        if run.is_mark() {
+            run.discard();
+            marks.push(run);
+            continue;
+        }
         let database = databases.by_name.values().find(|it| it.id == identity.database);
         let data = database.and_then(|database| database.data(identity.policy));
         let others = partitions.get(&identity.place());

@@ -2,6 +2,7 @@
 //! they were [summed up](crate::rollup) where that was asked for; and then series that have no rows in any.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use roaring::RoaringBitmap;
@@ -9,10 +10,11 @@ use roaring::RoaringBitmap;
 use crate::database::Database;
 use crate::log::record::Change;
 use crate::rollup::roll_up;
+use crate::run::{Identity, Run, Writer};
 use crate::schema::PolicyId;
 use crate::shared::Shared;
 use crate::tables::{Partition, PolicyData};
-use crate::{Error, TimeRange};
+use crate::{Error, TimeRange, seal};
 
 /// Whether a policy that keeps data for so long would drop this range as a whole.
 pub(crate) fn expires(range: TimeRange, duration: Option<Duration>, now: SystemTime) -> bool {
@@ -30,48 +32,83 @@ pub(crate) fn retain(shared: &Shared, now: SystemTime) -> Result<usize, Error> {
     // Merging would replace what is being summed up.
     let _merging = shared.merging.lock();
     let databases: Vec<Arc<Database>> = shared.databases.read().values().map(Arc::clone).collect();
-    let mut count = 0;
+    let (mut count, mut failed) = (0, Ok(()));
+    let mut note = |done: Result<usize, Error>| match done {
+        Ok(dropped) => count += dropped,
+        // What can't be summed up keeps nothing else from going.
+        Err(fault) if failed.is_ok() => failed = Err(fault),
+        Err(fault) => tracing::error!(%fault, "can't drop what has expired either"),
+    };
     for database in databases {
-        count += drop_expired(shared, &database, now)?;
+        let policies: Vec<(PolicyId, Arc<PolicyData>)> =
+            database.all_data().iter().map(|(id, data)| (*id, Arc::clone(data))).collect();
+        for (policy, data) in policies {
+            note(drop_expired(shared, &database, policy, &data, now));
+        }
         // Where something can't be read, no one knows whose rows it has.
         if shared.damages.is_empty() {
-            forget_series(shared, &database)?;
+            note(forget_series(shared, &database).map(|()| 0));
         }
     }
-    Ok(count)
+    failed.map(|()| count)
 }
 
-/// Drops a database's expired partitions. Returns how many runs they had.
+/// Drops a policy's expired partitions. Returns how many runs they had.
 fn drop_expired(
     shared: &Shared,
     database: &Arc<Database>,
+    policy: PolicyId,
+    data: &PolicyData,
     now: SystemTime,
 ) -> Result<usize, Error> {
     let schema = database.schema();
-    let policies: Vec<(PolicyId, Arc<PolicyData>)> =
-        database.all_data().iter().map(|(id, data)| (*id, Arc::clone(data))).collect();
-    let mut count = 0;
-    for (id, data) in policies {
-        let Some(policy) = schema.policy_by_id(id) else { continue };
+    let Some(known) = schema.policy_by_id(policy) else { return Ok(0) };
+    let expired = || -> Vec<Partition> {
         let tables = data.tables();
-        let mut partitions = tables.partitions.values();
-        while let Some(partition) =
-            partitions.find(|it| expires(it.range, policy.spec.duration, now))
-        {
-            if let Some(rollup) = &policy.rollup {
-                roll_up(shared, database, rollup, id, &partition.runs)?;
-            }
-            if shared.pressure.is_stopping() {
-                return Ok(count);
-            }
-            count += drop_partition(&data, partition);
+        let partitions = tables.partitions.values();
+        partitions.filter(|it| expires(it.range, known.spec.duration, now)).cloned().collect()
+    };
+    let mut partitions = expired();
+    if known.rollup.is_some() && !partitions.is_empty() {
+        // Rows that are in no chunk yet belong to the sums too: what is summed up later takes their place.
+        seal::seal(shared)?;
+        partitions = expired();
+    }
+    let mut count = 0;
+    for partition in partitions {
+        if let Some(rollup) = &known.rollup {
+            roll_up(shared, database, rollup, policy, &partition.runs)?;
         }
+        if shared.pressure.is_stopping() {
+            break;
+        }
+        let mark = if known.rollup.is_some() { mark_of(shared, &partition)? } else { None };
+        count += drop_partition(shared, data, &partition, mark.as_ref());
     }
     Ok(count)
 }
 
+/// What keeps some of the runs from being summed up again by themselves, when the process is killed before all
+/// have gone. Where nothing is summed up, a disk that is full must not keep the partition from going.
+fn mark_of(shared: &Shared, partition: &Partition) -> Result<Option<Arc<Run>>, Error> {
+    let (Some(first), Some(last)) = (partition.runs.first(), partition.runs.last()) else {
+        return Ok(None);
+    };
+    let id = shared.next_run.fetch_add(1, Ordering::Relaxed);
+    let deletes = shared.order().next.deletes;
+    let identity = Identity::instead_of(id, &first.identity, &last.identity, deletes);
+    Writer::new(&shared.folder.data(), identity).finish().map(Some)
+}
+
 /// Drops a partition with the runs that it had. Returns how many.
-fn drop_partition(data: &PolicyData, partition: &Partition) -> usize {
+fn drop_partition(
+    shared: &Shared,
+    data: &PolicyData,
+    partition: &Partition,
+    mark: Option<&Arc<Run>>,
+) -> usize {
+    // Sealing copies recent rows under it, those of the runs that go too.
+    let _order = shared.order();
     let first = partition.range.first;
     let dropped = data.change(|tables| {
         // It may have copies of rows that go.
@@ -86,7 +123,10 @@ fn drop_partition(data: &PolicyData, partition: &Partition) -> usize {
         }
         dropped
     });
-    partition.runs.iter().for_each(|run| run.discard());
+    partition.runs.iter().for_each(|run| match mark {
+        Some(mark) => run.discard_by(mark),
+        None => run.discard(),
+    });
     dropped.unwrap_or(0)
 }
 

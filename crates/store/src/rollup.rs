@@ -243,11 +243,14 @@ impl Writer<'_> {
     }
 
     fn commit(&mut self) -> Result<(), Error> {
+        // Some may have been dropped since the rows were read; from here on the commit finds that out.
+        let schema = self.database.schema();
+        let rows = std::mem::take(&mut self.rows);
         let batch = Waiting {
             database: Arc::clone(self.database),
             policy: self.policy,
-            generation: self.database.schema().generation,
-            rows: std::mem::take(&mut self.rows),
+            generation: schema.generation,
+            rows: rows.only(|row| schema.index.has(row.series)),
         };
         commit::commit(self.shared, batch)
     }

@@ -184,8 +184,15 @@ fn write_runs(
     for (_, writer) in writers.open {
         if policy.rollup.is_none() && expires(writer.partition(), spec.duration, now) {
             written.expired = true;
-        } else {
-            written.runs.extend(writer.finish()?);
+            continue;
+        }
+        match writer.finish() {
+            Ok(run) => written.runs.push(run),
+            Err(fault) => {
+                // The next attempt writes them again, perhaps without rows that were deleted until then.
+                written.runs.iter().for_each(|run| run.discard());
+                return Err(fault);
+            }
         }
     }
     Ok(written)

@@ -8,8 +8,9 @@ use roaring::RoaringBitmap;
 use crate::damage::Damages;
 use crate::database::Database;
 use crate::index::{MeasurementEntry, MeasurementId, TagKeys};
+use crate::run::Run;
 use crate::scan::{Scan, ScanRequest};
-use crate::schema::{PolicyId, Schema};
+use crate::schema::{DatabaseId, Delete, PolicyId, Schema};
 use crate::tables::Tables;
 use crate::{Error, FieldId, FieldType, Policy, SeriesId};
 
@@ -19,18 +20,39 @@ use crate::{Error, FieldId, FieldType, Policy, SeriesId};
 /// taken, and never half a row.
 #[derive(Clone)]
 pub struct Snapshot {
+    database: DatabaseId,
     schema: Arc<Schema>,
+    deletes: Arc<Vec<Delete>>,
     tables: Arc<HashMap<PolicyId, Arc<Tables>>>,
     damages: Arc<Damages>,
 }
 
 impl Snapshot {
     pub(crate) fn new(database: &Database, damages: Arc<Damages>) -> Self {
-        // Rows first: their series and fields are then known, and so are deletions of chunks.
+        // Deletions first: those that are forgotten from now on are in the rows that come next. Then rows: their
+        // series and fields are known after them.
+        let deletes = Arc::clone(&database.schema().deletes);
         let data = database.all_data();
         let tables = data.iter().map(|(policy, data)| (*policy, data.tables())).collect();
         drop(data);
-        Self { schema: database.schema(), tables: Arc::new(tables), damages }
+        let (database, schema) = (database.id, database.schema());
+        Self { database, schema, deletes, tables: Arc::new(tables), damages }
+    }
+
+    /// The series that may have got rows since it was taken; all, if the database is another one.
+    pub(crate) fn written_since(&self, database: &Database) -> RoaringBitmap {
+        if self.database != database.id {
+            return RoaringBitmap::full();
+        }
+        let mut written = RoaringBitmap::new();
+        for (policy, data) in database.all_data().iter() {
+            let tables = data.tables();
+            let seen: Vec<_> = self.tables.get(policy).iter().flat_map(|it| it.runs()).collect();
+            let is_new = |run: &&Arc<Run>| !seen.iter().any(|it| Arc::ptr_eq(it, run));
+            tables.runs().filter(is_new).for_each(|run| written |= &run.series);
+            tables.heads().for_each(|table| written |= table.series());
+        }
+        written
     }
 
     /// The policies, in the order in which they were made.
@@ -73,7 +95,7 @@ impl Snapshot {
         let policy = self.schema.policy(request.policy)?;
         // A policy that was made between the two looks has no rows yet.
         let tables = self.tables.get(&policy.id).map(Arc::clone).unwrap_or_default();
-        let (deletes, damages) = (&self.schema.deletes, &self.damages);
+        let (deletes, damages) = (&self.deletes, &self.damages);
         Ok(Scan::new(tables, Arc::clone(deletes), damages, request))
     }
 }

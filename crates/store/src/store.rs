@@ -322,6 +322,27 @@ impl Store {
         self.0.shared.change(&mut order, &database, change)
     }
 
+    /// Drops series that have no rows in the snapshot, but for those that got some since, or may have.
+    ///
+    /// # Errors
+    ///
+    /// There is no such database; the disk failed.
+    pub fn drop_empty_series(
+        &self,
+        database: &str,
+        seen: &Snapshot,
+        series: &RoaringBitmap,
+    ) -> Result<(), Error> {
+        let mut order = self.0.shared.order();
+        let database = self.0.shared.database(database)?;
+        let series = series - seen.written_since(&database);
+        if series.is_empty() {
+            return Ok(());
+        }
+        let change = Change::DropSeries { database: database.id, series };
+        self.0.shared.change(&mut order, &database, change)
+    }
+
     /// Drops a measurement: its series, their data and its fields. There need not be one.
     ///
     /// # Errors
@@ -356,7 +377,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The disk failed.
+    /// The disk failed, or a policy's rows can't be summed up: the first such error. What expired in other
+    /// policies went nevertheless.
     pub fn retain(&self, now: SystemTime) -> Result<usize, Error> {
         retain::retain(&self.0.shared, now)
     }

@@ -94,3 +94,64 @@ fn readers_miss_nothing_while_chunks_are_sealed_and_merged() {
     let stats = store.stats();
     assert!(stats.runs > 0 && stats.damage.is_empty());
 }
+
+/// A deletion is forgotten when no chunk needs it any more. Whoever begins to read just then sees nothing that was
+/// deleted either. Many policies make it take a while to begin.
+#[test]
+fn readers_see_nothing_that_was_deleted_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { background: false, ..Options::default() };
+    let store = Store::open(folder.path(), options).unwrap();
+    store.create_database("db", PolicySpec::new("autogen", None)).unwrap();
+    for at in 0..200 {
+        store.create_policy("db", PolicySpec::new(&format!("p{at}"), None), false).unwrap();
+    }
+    let gone = AtomicI64::new(-1);
+    let write = |time: i64| {
+        let mut batch = store.batch("db", None).unwrap();
+        let series = batch.series("m", &[]).unwrap();
+        let field = batch.field(series, "f", FieldType::Integer).unwrap();
+        batch.push(series, time, &[(field, FieldValue::Integer(time))]).unwrap();
+        batch.commit().unwrap();
+        store.flush().unwrap();
+        series.get()
+    };
+    let times = |snapshot: &Snapshot| {
+        let measurement = snapshot.measurement("m").unwrap();
+        let fields = measurement.fields(None).unwrap();
+        let fields: Vec<_> = fields.iter().map(|field| field.id).collect();
+        let request = ScanRequest {
+            policy: None,
+            series: measurement.series_all(),
+            fields: &fields,
+            range: TimeRange::ALL,
+            order: Order::Ascending,
+        };
+        let mut scan = snapshot.scan(&request).unwrap();
+        let (mut block, mut times) = (Block::default(), Vec::new());
+        while scan.next_series().unwrap().is_some() {
+            while let Some(chunk) = scan.next_chunk().unwrap() {
+                chunk.decode(&mut block).unwrap();
+                times.extend_from_slice(&block.times);
+            }
+        }
+        times
+    };
+    let series: svcflow_store::RoaringBitmap = [write(0)].into_iter().collect();
+    std::thread::scope(|scope| {
+        let deletes = scope.spawn(|| {
+            for time in 1..150 {
+                write(time);
+                store.delete("db", &series, TimeRange { first: 0, last: time - 1 }).unwrap();
+                gone.store(time - 1, Ordering::SeqCst);
+                while store.merge().unwrap() {}
+                store.flush().unwrap();
+            }
+        });
+        while !deletes.is_finished() {
+            let gone = gone.load(Ordering::SeqCst);
+            let found = times(&store.read("db").unwrap());
+            assert!(found.iter().all(|time| *time > gone), "{found:?} behind {gone}");
+        }
+    });
+}

@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use svcflow_store::{
-    Block, DamageKind, FieldType, FieldValue, Options, Order, PolicySpec, ScanRequest, Snapshot,
-    Store, TimeRange,
+    Block, DamageKind, Error, FieldType, FieldValue, Options, Order, PolicyChange, PolicySpec,
+    Rollup, ScanRequest, Snapshot, Store, TimeRange,
 };
 
 const FOLDER: &str = "SVCFLOW_CRASH_FOLDER";
@@ -60,6 +61,12 @@ fn writes_until_it_is_killed() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
     let first: Vec<i64> =
         std::env::var(FIRST).unwrap().split(' ').map(|number| number.parse().unwrap()).collect();
+    // The others would go on, and nobody would know.
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        told(panic);
+        std::process::abort();
+    }));
     let store = Store::open(Path::new(&folder), options()).unwrap();
     println!("\nopen");
     std::thread::scope(|scope| {
@@ -74,8 +81,69 @@ fn writes_until_it_is_killed() {
             });
         }
         scope.spawn(|| disturb(&store));
+        scope.spawn(|| come_and_go(&store));
+        scope.spawn(|| sum_up(&store));
     });
 }
+
+/// Tells whoever kills this process.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").unwrap();
+    out.flush().unwrap();
+}
+
+/// A database that is dropped and made again, under the same name; each life's rows have its number.
+fn come_and_go(store: &Store) {
+    // What an earlier process left is another life.
+    let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let first = i64::try_from(began.as_millis()).unwrap() * 1_000;
+    for life in first.. {
+        say(&format!("dropping 0 {life}"));
+        store.drop_database("again").unwrap();
+        store.create_database("again", PolicySpec::new("autogen", None)).unwrap();
+        for row in 0..20 {
+            let mut batch = store.batch("again", None).unwrap();
+            let series = batch.series("m", &[("row", &format!("{}", row % 3 + life % 5))]).unwrap();
+            let field = batch.field(series, "f", FieldType::Integer).unwrap();
+            batch.push(series, row, &[(field, FieldValue::Integer(life))]).unwrap();
+            batch.commit().unwrap();
+            say(&format!("life {row} {life}"));
+        }
+    }
+}
+
+/// Rows that expire at once and are summed up, each in a partition of its own.
+fn sum_up(store: &Store) {
+    let hour = Duration::from_secs(3_600);
+    if store.policies("db").unwrap().iter().all(|policy| policy.spec.name != "sums") {
+        store.create_policy("db", PolicySpec::new("sums", None), false).unwrap();
+    }
+    store.create_policy("db", PolicySpec::new("summed", Some(hour)), false).unwrap();
+    let rollup = Rollup { into: "sums".to_owned(), every: hour };
+    store.set_rollup("db", "summed", Some(rollup)).unwrap();
+    let snapshot = store.read("db").unwrap();
+    let there = SUMMED.iter().flat_map(|policy| times(&snapshot, policy, "rolled")).max();
+    for number in there.map_or(0, |there| there / SECOND / 3_600 + 1).. {
+        let mut batch = store.batch("db", Some("summed")).unwrap();
+        let series = batch.series("rolled", &[]).unwrap();
+        let field = batch.field(series, "f", FieldType::Integer).unwrap();
+        let time = number * 3_600 * SECOND;
+        batch.push(series, time, &[(field, FieldValue::Integer(number))]).unwrap();
+        match batch.commit() {
+            Ok(()) => say(&format!("summed 0 {number}")),
+            Err(fault) => assert!(matches!(fault, Error::SeriesDropped), "{fault}"),
+        }
+        let days = u32::try_from(number % 3).unwrap() + 1;
+        let change =
+            PolicyChange { shard_duration: Some(hour * 24 * days), ..PolicyChange::default() };
+        store.alter_policy("db", "sums", &change).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Rows are in one of these.
+const SUMMED: [&str; 2] = ["summed", "sums"];
 
 /// What else happens: data that comes and goes.
 fn disturb(store: &Store) {
@@ -103,8 +171,12 @@ fn disturb(store: &Store) {
     }
 }
 
-/// Runs the writing process for a while, kills it, and gives each writer's last acknowledged batch.
-fn run_and_kill(folder: &Path, first: &[i64], time: Duration) -> Vec<i64> {
+/// The last of each kind of line that the writing process said before it was killed, by the line's first word and
+/// first number.
+type Said = BTreeMap<(String, i64), i64>;
+
+/// Runs the writing process for a while, and kills it.
+fn run_and_kill(folder: &Path, first: &[i64], time: Duration) -> Said {
     let first: Vec<String> = first.iter().map(i64::to_string).collect();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "writes_until_it_is_killed", "--nocapture"])
@@ -115,22 +187,73 @@ fn run_and_kill(folder: &Path, first: &[i64], time: Duration) -> Vec<i64> {
         .unwrap();
     let output = child.stdout.take().unwrap();
     let reader = std::thread::spawn(move || {
-        let mut last = BTreeMap::new();
+        let mut said = Said::new();
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let mut words = line.split(' ').skip_while(|word| !word.ends_with("ack")).skip(1);
-            if let (Some(Ok(writer)), Some(Ok(number))) =
-                (words.next().map(str::parse::<i64>), words.next().map(str::parse::<i64>))
-            {
-                last.insert(writer, number);
+            let mut words = line.split(' ');
+            if let (Some(word), Some(Ok(first)), Some(Ok(second))) = (
+                words.next(),
+                words.next().map(str::parse::<i64>),
+                words.next().map(str::parse::<i64>),
+            ) {
+                said.insert((word.to_owned(), first), second);
             }
         }
-        last
+        said
     });
     std::thread::sleep(time);
     child.kill().unwrap();
-    child.wait().unwrap();
-    let last = reader.join().unwrap();
-    (0..WRITERS).map(|writer| last.get(&writer).copied().unwrap_or(-1)).collect()
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(9), "it ended by itself");
+    reader.join().unwrap()
+}
+
+/// The instants of a measurement's rows in a policy.
+fn times(snapshot: &Snapshot, policy: &str, measurement: &str) -> BTreeSet<i64> {
+    values(snapshot, Some(policy), measurement).into_iter().map(|row| row.0).collect()
+}
+
+/// Instants of a measurement's rows, with the values of its field `f`.
+fn values(snapshot: &Snapshot, policy: Option<&str>, measurement: &str) -> Vec<(i64, i64)> {
+    let Some(measurement) = snapshot.measurement(measurement) else { return Vec::new() };
+    let Ok(fields) = measurement.fields(policy) else { return Vec::new() };
+    let fields: Vec<_> = fields.iter().filter(|it| &*it.name == "f").map(|it| it.id).collect();
+    let request = ScanRequest {
+        policy,
+        series: measurement.series_all(),
+        fields: &fields,
+        range: TimeRange::ALL,
+        order: Order::Ascending,
+    };
+    let mut scan = snapshot.scan(&request).unwrap();
+    let (mut block, mut rows) = (Block::default(), Vec::new());
+    while scan.next_series().unwrap().is_some() {
+        while let Some(chunk) = scan.next_chunk().unwrap() {
+            chunk.decode(&mut block).unwrap();
+            for (row, time) in block.times.iter().enumerate() {
+                let value = block.columns.first().unwrap().get(row);
+                let Some(FieldValue::Integer(value)) = value else { unreachable!() };
+                rows.push((*time, value));
+            }
+        }
+    }
+    rows
+}
+
+/// What was acknowledged of the database that comes and goes is there, and nothing of an earlier life.
+fn check_life(store: &Store, said: &Said) {
+    let of = |word: &str, first: i64| said.get(&(word.to_owned(), first)).copied();
+    let rows = store.read("again").map(|it| values(&it, None, "m")).unwrap_or_default();
+    let last = (0..20).filter_map(|row| of("life", row)).max();
+    let dropping = of("dropping", 0);
+    assert!(rows.iter().all(|(_, life)| Some(*life) == rows.first().map(|it| it.1)), "{rows:?}");
+    let (Some(last), Some(dropping)) = (last, dropping) else { return };
+    if let Some((_, life)) = rows.first() {
+        assert!((last..=dropping).contains(life), "{life} of {last} to {dropping}");
+    }
+    if last == dropping {
+        let acknowledged = (0..20).filter(|row| of("life", *row) == Some(last)).count();
+        assert!(rows.len() >= acknowledged, "{} rows of {acknowledged} in life {last}", rows.len());
+    }
 }
 
 /// Every row of a writer: (series' number, instant) and value.
@@ -179,13 +302,25 @@ fn difference(expected: &BTreeMap<(i64, i64), i64>, found: &BTreeMap<(i64, i64),
     )
 }
 
-fn check(folder: &Path, acknowledged: &[i64]) -> Vec<i64> {
+/// Each row is there, or its sum is: both between the two.
+fn check_sums(snapshot: &Snapshot, last: i64) {
+    let found: BTreeSet<(i64, i64)> =
+        SUMMED.iter().flat_map(|policy| values(snapshot, Some(policy), "rolled")).collect();
+    let odd = found.iter().find(|(time, number)| *time != number * 3_600 * SECOND);
+    assert_eq!(odd, None, "rows and sums have their own values");
+    let missing = (0..=last).find(|number| !found.contains(&(number * 3_600 * SECOND, *number)));
+    assert_eq!(missing, None, "of {last} rows that were to be summed up");
+}
+
+fn check(folder: &Path, acknowledged: &[i64], said: &Said) -> Vec<i64> {
     let store = Store::open(folder, options()).unwrap();
     // Of the record that was being written no one was told; everything else fits.
     let mut damage = store.stats().damage;
     damage.retain(|damage| !matches!(damage.what, DamageKind::LogEnd { .. }));
     assert_eq!(damage, []);
+    check_life(&store, said);
     let snapshot = store.read("db").unwrap();
+    check_sums(&snapshot, said.get(&("summed".to_owned(), 0)).copied().unwrap_or(-1));
     let mut next = Vec::new();
     for (writer, last) in (0..).zip(acknowledged) {
         let found = rows(&snapshot, writer);
@@ -219,10 +354,11 @@ fn a_killed_store_has_all_that_was_acknowledged() {
     for _ in 0..rounds.unwrap_or(10) {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let time = Duration::from_millis(100 + u64::from(seed >> 16) % 700);
-        let acknowledged = run_and_kill(folder.path(), &next, time);
+        let said = run_and_kill(folder.path(), &next, time);
+        let acknowledged = |writer| said.get(&("ack".to_owned(), writer)).copied().unwrap_or(-1);
         let last: Vec<i64> =
-            acknowledged.iter().zip(&next).map(|(last, next)| (*last).max(next - 1)).collect();
-        next = check(folder.path(), &last);
+            (0..).zip(&next).map(|(writer, next)| acknowledged(writer).max(next - 1)).collect();
+        next = check(folder.path(), &last, &said);
     }
     println!("batches of each writer: {next:?}");
     assert!(next.iter().all(|next| *next > 0), "nothing was written");

@@ -252,3 +252,79 @@ fn without_both_catalogs_nothing_is_opened_and_nothing_is_deleted() {
     assert!(refused.contains("catalog"), "{refused}");
     assert_eq!(files(folder.path(), "run").len(), 2);
 }
+
+/// Flips a bit of the first record of the log whose first change is of this kind.
+fn flip_record(folder: &Path, kind: u8) {
+    let flipped = files(folder, "log").into_iter().any(|path| {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let mut records = bytes.windows(4).enumerate().filter(|(_, mark)| mark == b"#rec");
+        let found = records.find(|(at, _)| bytes.get(at + 12) == Some(&kind));
+        let byte = found.map(|(at, _)| at + 13).and_then(|at| bytes.get_mut(at));
+        let there = byte.map(|byte| *byte ^= 1).is_some();
+        std::fs::write(&path, bytes).unwrap();
+        there
+    });
+    assert!(flipped, "no record of kind {kind}");
+}
+
+fn write_field(store: &Store, name: &str, time: i64) {
+    let mut batch = store.batch("db", None).unwrap();
+    let id = batch.series("m", &[("s", "0")]).unwrap();
+    let field = batch.field(id, name, FieldType::Integer).unwrap();
+    batch.push(id, time, &[(field, FieldValue::Integer(time))]).unwrap();
+    batch.commit().unwrap();
+}
+
+/// What was dropped and made again had been dropped, even where the log lost that: the rows that came later are
+/// read under their own fields, and the store can be opened again and again.
+#[test]
+fn a_drop_that_was_lost_shows_in_what_was_made_again() {
+    const DROP_DATABASE: u8 = 2;
+    const DROP_POLICY: u8 = 4;
+    const DROP_SERIES: u8 = 9;
+    for kind in [DROP_SERIES, DROP_POLICY, DROP_DATABASE] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).unwrap();
+        let autogen = || PolicySpec::new("autogen", None);
+        store.create_database("db", autogen()).unwrap();
+        write_field(&store, "before", 1);
+        match kind {
+            DROP_SERIES => store.drop_measurement("db", "m").unwrap(),
+            DROP_POLICY => {
+                store.drop_policy("db", "autogen").unwrap();
+                store.create_policy("db", autogen(), true).unwrap();
+            }
+            _ => {
+                store.drop_database("db").unwrap();
+                store.create_database("db", autogen()).unwrap();
+            }
+        }
+        write_field(&store, "behind", 2);
+        drop(store);
+        flip_record(folder.path(), kind);
+        for _ in 0..3 {
+            let store = open(folder.path()).unwrap();
+            let snapshot = store.read("db").unwrap();
+            let measurement = snapshot.measurement("m").unwrap();
+            assert_eq!(measurement.series_all().len(), 1);
+            let fields = measurement.fields(None).unwrap();
+            let names: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
+            assert_eq!(names, ["behind"]);
+            let ids: Vec<_> = fields.iter().map(|field| field.id).collect();
+            let mut scan = snapshot
+                .scan(&ScanRequest {
+                    policy: None,
+                    series: measurement.series_all(),
+                    fields: &ids,
+                    range: TimeRange::ALL,
+                    order: Order::Ascending,
+                })
+                .unwrap();
+            let mut block = Block::default();
+            scan.next_series().unwrap().unwrap();
+            scan.next_chunk().unwrap().unwrap().decode(&mut block).unwrap();
+            assert_eq!(block.times, [2]);
+            store.flush().unwrap();
+        }
+    }
+}

@@ -198,3 +198,48 @@ fn on_a_disk_that_is_read_only() {
     remount("rw");
     assert_eq!(count(&open(&folder).unwrap()), 2 * SERIES);
 }
+
+/// Files of chunks below the folder.
+fn runs(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let count = |path: PathBuf| {
+        if path.is_dir() {
+            runs(&path)
+        } else {
+            usize::from(path.extension().is_some_and(|it| it == "run"))
+        }
+    };
+    entries.map(count).sum()
+}
+
+/// Of a sealing that fails in the middle no file stays: each attempt would take more of a disk that is full, and
+/// rows that are deleted until an attempt succeeds would be there again after a start.
+#[test]
+fn a_sealing_that_fails_leaves_no_files() {
+    const WEEK: i64 = 7 * 24 * 3_600 * 1_000_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    store.create_database("db", PolicySpec::new("autogen", None)).unwrap();
+    // Where one of eight partitions should be there is a file.
+    let data = folder.path().join("store/data/0/0");
+    std::fs::create_dir_all(&data).unwrap();
+    let blocked = data.join(format!("{}_{}", WEEK, 2 * WEEK - 1));
+    std::fs::write(&blocked, []).unwrap();
+    for at in 0..8 {
+        write(&store, at * WEEK).unwrap();
+    }
+    for _ in 0..5 {
+        store.flush().unwrap_err();
+        assert_eq!(runs(folder.path()), 0);
+    }
+    // All but one are deleted, then it succeeds.
+    let all = store.read("db").unwrap().measurement("m").unwrap().series_all().clone();
+    store.delete("db", &all, TimeRange { first: WEEK, last: i64::MAX }).unwrap();
+    std::fs::remove_file(blocked).unwrap();
+    write(&store, 1).unwrap();
+    store.flush().unwrap();
+    write(&store, 2).unwrap();
+    store.flush().unwrap();
+    drop(store);
+    assert_eq!(count(&open(folder.path()).unwrap()), 3 * SERIES);
+}

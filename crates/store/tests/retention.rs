@@ -236,6 +236,156 @@ fn what_expires_is_summed_up_first() {
     assert_eq!(texts[3], format!("273i 60i 2260i 413i 2393i 0i {reset}i \"x\" 60i"));
 }
 
+/// What of a bucket is in heads yet is in its sums too, not instead of them.
+#[test]
+fn what_isnt_sealed_yet_is_summed_up_with_the_rest() {
+    let (_folder, store) = store();
+    store.create_policy("db", PolicySpec::new("year", None), false).unwrap();
+    let rollup = Rollup { into: "year".to_owned(), every: Duration::from_secs(3_600) };
+    store.set_rollup("db", "day", Some(rollup)).unwrap();
+    let hour = now(0) / HOUR * HOUR;
+    write(&store, "a", hour);
+    write(&store, "a", hour + 1);
+    store.flush().unwrap();
+    write(&store, "a", hour + 2);
+    let later = SystemTime::now() + Duration::from_secs(26 * 3600);
+    for _ in 0..2 {
+        store.retain(later).unwrap();
+        store.flush().unwrap();
+    }
+    let snapshot = store.read("db").unwrap();
+    assert_eq!(rows(&snapshot, "m", TimeRange::ALL), []);
+    let measurement = snapshot.measurement("m").unwrap();
+    let fields = measurement.fields(Some("year")).unwrap();
+    let at = fields.iter().position(|field| &*field.name == "f_count").unwrap();
+    let found = rows_of(&snapshot, Some("year"), "m", TimeRange::ALL);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].2.split(' ').nth(at), Some("3i"));
+}
+
+/// A database whose rows can't be summed up keeps its own, and no one else's.
+#[test]
+fn what_cant_be_summed_up_keeps_nothing_else_from_going() {
+    let (_folder, store) = store();
+    let day = PolicySpec::new("day", Some(Duration::from_secs(24 * 3600)));
+    for database in ["a", "z"] {
+        store.create_database(database, day.clone()).unwrap();
+        let mut batch = store.batch(database, None).unwrap();
+        let id = batch.series("m", &[]).unwrap();
+        let field = batch.field(id, "f", FieldType::Boolean).unwrap();
+        batch.push(id, now(0), &[(field, FieldValue::Boolean(true))]).unwrap();
+        batch.commit().unwrap();
+    }
+    write(&store, "a", now(0));
+    store.flush().unwrap();
+    store.create_policy("db", PolicySpec::new("year", None), false).unwrap();
+    let rollup = Rollup { into: "year".to_owned(), every: Duration::from_secs(600) };
+    store.set_rollup("db", "day", Some(rollup)).unwrap();
+    store.drop_policy("db", "year").unwrap();
+    let later = SystemTime::now() + Duration::from_secs(26 * 3600);
+    assert!(store.retain(later).is_err());
+    assert_eq!(store.stats().runs, 1);
+    assert_eq!(rows(&store.read("db").unwrap(), "m", TimeRange::ALL).len(), 1);
+}
+
+/// A store as a kill at this moment would leave it.
+fn killed(folder: &Path) -> (tempfile::TempDir, Store) {
+    let copy = tempfile::tempdir().unwrap();
+    let status = std::process::Command::new("cp").arg("-r").arg(folder).arg(copy.path()).status();
+    assert!(status.unwrap().success());
+    let name = folder.file_name().unwrap();
+    let store = open(&copy.path().join(name));
+    (copy, store)
+}
+
+/// Files of rows that were deleted stay while somebody reads them. If the process is killed then, the rows don't
+/// come back, though the deletion was forgotten.
+#[test]
+fn deleted_rows_that_are_being_read_stay_deleted_after_a_kill() {
+    let (folder, store) = store();
+    store.create_policy("db", PolicySpec::new("keeps", None), true).unwrap();
+    write(&store, "a", 1);
+    write(&store, "b", HOUR * 24 * 365);
+    store.flush().unwrap();
+    let reading = store.read("db").unwrap();
+    let all = reading.measurement("m").unwrap().series_all().clone();
+    store.delete("db", &all, TimeRange { first: 0, last: HOUR }).unwrap();
+    while store.merge().unwrap() {}
+    store.flush().unwrap();
+    let (copy, after) = killed(folder.path());
+    assert_eq!(rows(&after.read("db").unwrap(), "m", TimeRange::ALL).len(), 1);
+    drop(after);
+    assert_eq!(runs(copy.path()).len(), 1);
+    // Nothing but the other row's file is left here either.
+    drop(reading);
+    assert_eq!(runs(folder.path()).len(), 1);
+    assert_eq!(store.stats().runs, 1);
+}
+
+/// A partition that was summed up goes as a whole. A kill between two of its files must not leave one that is
+/// summed up again by itself.
+#[test]
+fn sums_stay_right_when_a_kill_leaves_some_of_a_partitions_files() {
+    let (folder, store) = store();
+    store.create_policy("db", PolicySpec::new("year", None), false).unwrap();
+    let rollup = Rollup { into: "year".to_owned(), every: Duration::from_secs(3_600) };
+    store.set_rollup("db", "day", Some(rollup)).unwrap();
+    let hour = now(0) / HOUR * HOUR;
+    for at in 0..3 {
+        write(&store, "a", hour + at);
+        store.flush().unwrap();
+    }
+    // A reader keeps all three; some other one, or a kill just then, would keep some.
+    let reading = store.read("db").unwrap();
+    let before = runs(folder.path());
+    assert_eq!(before.len(), 3);
+    let later = SystemTime::now() + Duration::from_secs(26 * 3600);
+    assert_eq!(store.retain(later).unwrap(), 3);
+    std::fs::remove_file(&before[0]).unwrap();
+    let (_copy, after) = killed(folder.path());
+    after.retain(later).unwrap();
+    let snapshot = after.read("db").unwrap();
+    assert_eq!(rows(&snapshot, "m", TimeRange::ALL), []);
+    let fields = snapshot.measurement("m").unwrap().fields(Some("year")).unwrap();
+    let at = fields.iter().position(|field| &*field.name == "f_count").unwrap();
+    let found = rows_of(&snapshot, Some("year"), "m", TimeRange::ALL);
+    assert_eq!(found.iter().map(|row| row.2.split(' ').nth(at)).collect::<Vec<_>>(), [Some("3i")]);
+    drop(reading);
+    assert_eq!(runs(folder.path()).len(), 0);
+}
+
+/// Series may be dropped while their rows are being summed up: what is then in the log fits what is there.
+#[test]
+fn series_that_are_dropped_while_they_are_summed_up_leave_no_damage() {
+    for _ in 0..5 {
+        let (folder, store) = store();
+        store.create_policy("db", PolicySpec::new("year", None), false).unwrap();
+        let rollup = Rollup { into: "year".to_owned(), every: Duration::from_secs(3_600) };
+        store.set_rollup("db", "day", Some(rollup)).unwrap();
+        let mut batch = store.batch("db", None).unwrap();
+        for at in 0..2_000 {
+            let id = batch.series("m", &[("s", &format!("{at}"))]).unwrap();
+            let field = batch.field(id, "f", FieldType::Integer).unwrap();
+            batch.push(id, now(0), &[(field, FieldValue::Integer(at))]).unwrap();
+        }
+        batch.commit().unwrap();
+        store.flush().unwrap();
+        let later = SystemTime::now() + Duration::from_secs(26 * 3600);
+        std::thread::scope(|scope| {
+            let drops = scope.spawn(|| {
+                let all = store.read("db").unwrap().measurement("m").unwrap().series_all().clone();
+                for id in all.iter().step_by(7) {
+                    store.drop_series("db", &[id].into_iter().collect()).unwrap();
+                }
+            });
+            while store.retain(later).is_err() {}
+            drops.join().unwrap();
+        });
+        drop(store);
+        assert_eq!(open(folder.path()).stats().damage, []);
+    }
+}
+
 #[test]
 fn nothing_goes_while_it_cant_be_summed_up() {
     let (_folder, store) = store();

@@ -13,7 +13,7 @@ use std::time::Duration;
 use svcflow_model::Edge;
 use svcflow_store::{
     Block, Error, FieldId, FieldType, FieldValue, Measurement, Order, RoaringBitmap, ScanRequest,
-    SeriesId, Snapshot, Store, TimeRange,
+    Scope, SeriesId, Snapshot, Store, TimeRange,
 };
 use tokio::sync::oneshot;
 
@@ -56,7 +56,7 @@ impl Embedded {
         let writer = Writer {
             store: store.clone(),
             database: Arc::clone(&database),
-            generation: None,
+            scope: None,
             series: HashMap::new(),
             fields: HashMap::new(),
         };
@@ -236,7 +236,7 @@ struct Writer {
     store: Store,
     database: Arc<str>,
     /// What the remembered ids belong to.
-    generation: Option<u64>,
+    scope: Option<Scope>,
     series: HashMap<Arc<str>, HashMap<(&'static str, Edge), SeriesId>>,
     fields: HashMap<(&'static str, &'static str), FieldId>,
 }
@@ -267,7 +267,9 @@ impl Writer {
         loop {
             tries += 1;
             match self.try_write(waiting) {
-                Err(Error::SeriesDropped) if tries < TRIES => self.generation = None,
+                Err(Error::SeriesDropped | Error::SeriesNotFound { .. }) if tries < TRIES => {
+                    self.scope = None;
+                }
                 written => return written,
             }
         }
@@ -275,12 +277,12 @@ impl Writer {
 
     fn try_write(&mut self, waiting: &[(Arc<Batch>, Answer)]) -> Result<(), Error> {
         let mut batch = self.store.batch(&self.database, None)?;
-        let generation = self.store.generation(&self.database)?;
+        let scope = batch.scope();
         let remembered: usize = self.series.values().map(HashMap::len).sum();
-        if self.generation != Some(generation) || remembered > SERIES_MAX {
+        if self.scope != Some(scope) || remembered > SERIES_MAX {
             self.series.clear();
             self.fields.clear();
-            self.generation = Some(generation);
+            self.scope = Some(scope);
         }
         for (points, _) in waiting {
             for point in &points.points {

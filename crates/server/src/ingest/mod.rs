@@ -61,7 +61,7 @@ impl Ingest {
         let destination = self.destination(target)?;
         for _ in 0..ATTEMPTS {
             match self.attempt(target, &destination, body) {
-                Err(WriteError::Store(Error::SeriesDropped)) => {}
+                Err(WriteError::Store(Error::SeriesDropped | Error::SeriesNotFound { .. })) => {}
                 done => return done,
             }
         }

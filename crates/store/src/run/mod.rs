@@ -41,8 +41,8 @@ mod writer;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use index::{Cursor, Entry};
 use roaring::RoaringBitmap;
@@ -87,6 +87,18 @@ impl Identity {
         (self.database, self.policy, self.partition.first)
     }
 
+    /// Of the run that takes the place of these neighbours, of the oldest and the newest one.
+    pub(crate) const fn instead_of(id: u64, first: &Self, last: &Self, deletes: u64) -> Self {
+        Self {
+            id,
+            database: first.database,
+            policy: first.policy,
+            partition: first.partition,
+            rounds: (first.rounds.0, last.rounds.1),
+            deletes,
+        }
+    }
+
     /// Whether the rows of another one of its partition are in this one: rounds of a partition's runs
     /// don't overlap but where one was made of others.
     pub(crate) fn replaces(&self, other: &Self) -> bool {
@@ -126,6 +138,8 @@ pub(crate) struct Run {
     damaged: AtomicBool,
     /// Its rows are elsewhere, or no one wants them: its file goes with it.
     obsolete: AtomicBool,
+    /// The run without chunks that says so to a start. It stays until this one's file is gone.
+    instead: OnceLock<Arc<Run>>,
 }
 
 /// Where an index frame is.
@@ -149,6 +163,20 @@ impl Run {
 
     fn set_damaged(&self) {
         self.damaged.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no chunk is in it. It only tells of those that it replaces that no one wants their rows.
+    pub(crate) const fn is_mark(&self) -> bool {
+        self.chunks == 0
+    }
+
+    /// Deletes the file as soon as no one reads it any more, and the mark's only then: if the process is
+    /// killed between, what was deleted or summed up must not come back.
+    pub(crate) fn discard_by(&self, mark: &Arc<Self>) {
+        // One that was discarded before has gone from where it is discarded.
+        let _ = self.instead.set(Arc::clone(mark));
+        self.discard();
+        mark.discard();
     }
 
     /// Deletes the file as soon as no one reads it any more.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use roaring::RoaringBitmap;
@@ -77,7 +78,20 @@ fn read_top(path: &Path, bytes: u64, content: &[u8]) -> Result<Run, Malformed> {
     }
     let path = path.to_owned();
     let (damaged, obsolete) = (AtomicBool::new(false), AtomicBool::new(false));
-    Ok(Run { path, identity, series, rows, chunks, span, bytes, frames, damaged, obsolete })
+    let instead = OnceLock::new();
+    Ok(Run {
+        path,
+        identity,
+        series,
+        rows,
+        chunks,
+        span,
+        bytes,
+        frames,
+        damaged,
+        obsolete,
+        instead,
+    })
 }
 
 /// Finds the index frames of a file whose top can't be read.
@@ -95,6 +109,7 @@ fn rescue(path: &Path, file: &File, bytes: u64) -> std::io::Result<Option<Run>> 
         frames: Vec::new(),
         damaged: AtomicBool::new(true),
         obsolete: AtomicBool::new(false),
+        instead: OnceLock::new(),
     };
     let mut start = 0;
     while start < bytes {

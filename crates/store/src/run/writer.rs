@@ -1,10 +1,10 @@
 //! Writing a run.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 
@@ -114,24 +114,15 @@ impl Writer {
         let path = self.unfinished();
         let file = match &mut self.file {
             Some(file) => file,
-            none => {
-                if let Some(folder) = path.parent() {
-                    std::fs::create_dir_all(folder)
-                        .map_err(Error::io("create the folder", folder))?;
-                }
-                none.insert(File::create(&path).map_err(Error::io("create", &path))?)
-            }
+            none => none.insert(create(&path)?),
         };
         file.write_all(&self.buffer).map_err(Error::io("write", &path))?;
         self.buffer.clear();
         Ok(())
     }
 
-    /// Makes the file whole and durable. `None` without a chunk.
-    pub(crate) fn finish(mut self) -> Result<Option<Arc<Run>>, Error> {
-        if self.chunks == 0 {
-            return Ok(None);
-        }
+    /// Makes the file whole and durable, even without a chunk.
+    pub(crate) fn finish(mut self) -> Result<Arc<Run>, Error> {
         self.close_frame();
         let mut frames = Vec::with_capacity(self.frames.len());
         for (first, content) in std::mem::take(&mut self.frames) {
@@ -151,7 +142,7 @@ impl Writer {
         self.put(&end)?;
         self.flush()?;
         self.publish()?;
-        Ok(Some(Arc::new(Run {
+        Ok(Arc::new(Run {
             path: self.path.clone(),
             identity: self.identity.clone(),
             series: std::mem::take(&mut self.series),
@@ -162,7 +153,8 @@ impl Writer {
             frames,
             damaged: AtomicBool::new(false),
             obsolete: AtomicBool::new(false),
-        })))
+            instead: OnceLock::new(),
+        }))
     }
 
     /// The top frame's content.
@@ -192,7 +184,27 @@ impl Writer {
         std::fs::rename(&path, &self.path).map_err(Error::io("rename", &path))?;
         self.finished = true;
         // The folders may be new too.
-        self.path.ancestors().skip(1).take(4).try_for_each(sync_folder)
+        let synced = self.path.ancestors().skip(1).take(4).try_for_each(sync_folder);
+        if synced.is_err() {
+            // No one will know of it. If it can't go, its rows are in the log or in other runs too.
+            let _ = std::fs::remove_file(&self.path);
+        }
+        synced
+    }
+}
+
+/// Creates the file in its folder. That goes with its last run, which may be right now.
+fn create(path: &Path) -> Result<File, Error> {
+    let mut attempts = 0;
+    loop {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+        }
+        attempts += 1;
+        match File::create(path) {
+            Err(fault) if fault.kind() == ErrorKind::NotFound && attempts < 100 => {}
+            created => return created.map_err(Error::io("create", path)),
+        }
     }
 }
 
