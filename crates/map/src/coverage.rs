@@ -5,7 +5,7 @@
 //! as even; a longer silence is a *gap*: how the increase lies within it is unknown, and what was
 //! counted in it may be incomplete.
 
-use crate::time::{Grid, Millis, Slot, Span};
+use crate::time::{Buckets, Grid, Millis, Slot, Span};
 
 /// Reports that may be missing in a row without being unknown: at the next, the node is stale.
 pub const MISSED_MAX: i64 = 2;
@@ -31,6 +31,8 @@ pub struct Coverage {
     last: Slot,
     /// Rising.
     jumps: Vec<Jump>,
+    /// Up to when there is a report for each of these only.
+    summed: Option<Buckets>,
 }
 
 impl Coverage {
@@ -38,7 +40,13 @@ impl Coverage {
     #[must_use]
     pub const fn new(grid: Grid, at: Millis) -> Self {
         let slot = grid.slot(at);
-        Self { grid, first: slot, last: slot, jumps: Vec::new() }
+        Self { grid, first: slot, last: slot, jumps: Vec::new(), summed: None }
+    }
+
+    /// The same, of a node whose reports were summed up in part.
+    #[must_use]
+    pub fn summed(self, summed: Option<Buckets>) -> Self {
+        Self { summed, ..self }
     }
 
     /// Reported again: this many intervals, each for itself, the last one at `at`. One that is not later
@@ -74,12 +82,15 @@ impl Coverage {
         self.grid.time(self.last)
     }
 
-    /// What the report of this slot tells of: the time since the report before it.
+    /// What the report of this slot tells of: the time since the report before it; all that a bucket tells of.
     #[must_use]
     pub fn told_by(&self, slot: Slot) -> Span {
-        let place = self.jumps.partition_point(|jump| jump.until < slot);
+        let at = self.grid.time(slot);
+        let bucket = self.summed.filter(|buckets| buckets.tell_of(at));
+        let begin = bucket.map_or(slot - 1, |buckets| self.grid.slot(buckets.ending_at(at).from));
+        let place = self.jumps.partition_point(|jump| jump.until <= begin);
         let jump = self.jumps.get(place).filter(|jump| jump.from < slot);
-        self.grid.span(jump.map_or(slot - 1, |jump| jump.from), slot)
+        self.grid.span(jump.map_or(begin, |jump| jump.from.min(begin)), slot)
     }
 
     /// Whether what happened in the span is known: it begins and ends at or between reports, neither
@@ -174,6 +185,30 @@ mod tests {
         assert_eq!(gap.silent_since(150_000), None);
         assert_eq!(gap.gaps(seconds(100, 120), 160_000), [seconds(110, 150)]);
         assert!(gap.gaps(seconds(150, 160), 160_000).is_empty());
+    }
+
+    #[test]
+    fn a_bucket_s_report_tells_of_the_bucket() {
+        let grid = Grid::TEN_SECONDS;
+        let buckets = Buckets::new(grid, Duration::from_secs(60), 240_000);
+        let mut coverage = Coverage::new(grid, 50_000).summed(Some(buckets));
+        coverage.report(110_000, 6);
+        // Two of six are missing.
+        coverage.report(170_000, 4);
+        coverage.report(230_000, 6);
+        coverage.report(240_000, 1);
+        assert_eq!(coverage.told_by(11), seconds(50, 110));
+        assert_eq!(coverage.told_by(17), seconds(110, 170));
+        assert_eq!(coverage.told_by(23), seconds(170, 230));
+        assert_eq!(coverage.told_by(24), seconds(230, 240), "and then each interval");
+        assert!(
+            coverage.knows(seconds(50, 240)) && coverage.gaps(seconds(0, 240), 240_000).is_empty()
+        );
+        // A silence of more than a bucket: what was counted in it came at its end.
+        let mut silent = Coverage::new(grid, 50_000).summed(Some(buckets));
+        silent.report(230_000, 3);
+        assert_eq!(silent.told_by(23), seconds(50, 230));
+        assert_eq!(silent.gaps(seconds(0, 240), 240_000), [seconds(50, 210)]);
     }
 
     #[test]

@@ -56,11 +56,11 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// The whole steps within a window: of the shortest usual length that is a multiple of the interval
-    /// and gives at most `points`.
+    /// The whole steps within a window: of the shortest usual length that is a multiple of the interval (of a bucket's
+    /// width, where that is all that is kept of a part of it) and gives at most `points`.
     #[must_use]
     pub fn of(window: &Window, points: usize) -> Self {
-        let (span, interval) = (window.span, window.clock.grid.interval());
+        let (span, interval) = (window.span, window.resolution());
         let points = i64::try_from(points).unwrap_or(i64::MAX).max(1);
         let least = span.length().saturating_add(points - 1) / points;
         let usual = STEPS.iter().map(|seconds| seconds * 1_000);

@@ -75,6 +75,7 @@ fn steps_are_the_shortest_usual_multiple_of_the_interval() {
             latest: Some(LATEST),
             earliest: None,
             grid: Grid::new(std::time::Duration::from_secs(interval)),
+            summed: None,
         };
         let asked = Asked { from: Some(-seconds * 1_000), ..Asked::default() };
         let window = Window::of(asked, clock).unwrap();

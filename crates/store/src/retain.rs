@@ -59,7 +59,7 @@ fn drop_expired(
             partitions.find(|it| expires(it.range, policy.spec.duration, now))
         {
             if let Some(rollup) = &policy.rollup {
-                roll_up(shared, database, rollup, id, &partition.runs)?;
+                roll_up(shared, database, rollup, id, partition)?;
             }
             if shared.pressure.is_stopping() {
                 return Ok(count);
