@@ -56,6 +56,16 @@ impl Coverage {
         if slot <= self.last {
             return;
         }
+        if let Some((_, begin)) = self.bucket(slot)
+            && begin == self.last
+            && let Ok(intervals) = i64::try_from(intervals)
+            && intervals < slot - begin
+        {
+            // Nobody knows where in a bucket reports are missing. At its end: so it is where an agent stopped, and
+            // where a bucket begins is known.
+            self.last = begin + intervals;
+            return;
+        }
         let before = i64::try_from(intervals).unwrap_or(i64::MAX).saturating_sub(1).max(0);
         let until = slot.saturating_sub(before);
         if until.saturating_sub(self.last) > 1 {
@@ -85,12 +95,32 @@ impl Coverage {
     /// What the report of this slot tells of: the time since the report before it; all that a bucket tells of.
     #[must_use]
     pub fn told_by(&self, slot: Slot) -> Span {
+        let Some((buckets, begin)) = self.bucket(slot) else {
+            let jump = self.jump_past(slot - 1).filter(|jump| jump.from < slot);
+            return self.grid.span(jump.map_or(slot - 1, |jump| jump.from), slot);
+        };
+        match self.jump_past(begin).filter(|jump| jump.from < slot) {
+            // It stopped within.
+            Some(jump) if begin < jump.from => self.grid.span(begin, jump.from),
+            // The bucket that the silence began in tells of itself.
+            Some(jump) => {
+                let from = buckets.ceil(self.grid.time(jump.from));
+                self.grid.span(self.grid.slot(from).min(begin), slot)
+            }
+            None => self.grid.span(begin, slot),
+        }
+    }
+
+    /// The first jump that ends past a slot.
+    fn jump_past(&self, slot: Slot) -> Option<Jump> {
+        self.jumps.get(self.jumps.partition_point(|jump| jump.until <= slot)).copied()
+    }
+
+    /// The buckets, and where the one that ends at a slot begins, where there are only these.
+    fn bucket(&self, slot: Slot) -> Option<(Buckets, Slot)> {
         let at = self.grid.time(slot);
-        let bucket = self.summed.filter(|buckets| buckets.tell_of(at));
-        let begin = bucket.map_or(slot - 1, |buckets| self.grid.slot(buckets.ending_at(at).from));
-        let place = self.jumps.partition_point(|jump| jump.until <= begin);
-        let jump = self.jumps.get(place).filter(|jump| jump.from < slot);
-        self.grid.span(jump.map_or(begin, |jump| jump.from.min(begin)), slot)
+        let buckets = self.summed.filter(|buckets| buckets.tell_of(at))?;
+        Some((buckets, self.grid.slot(buckets.ending_at(at).from)))
     }
 
     /// Whether what happened in the span is known: it begins and ends at or between reports, neither
@@ -198,12 +228,18 @@ mod tests {
         coverage.report(230_000, 6);
         coverage.report(240_000, 1);
         assert_eq!(coverage.told_by(11), seconds(50, 110));
-        assert_eq!(coverage.told_by(17), seconds(110, 170));
+        assert_eq!(coverage.told_by(17), seconds(110, 150));
         assert_eq!(coverage.told_by(23), seconds(170, 230));
         assert_eq!(coverage.told_by(24), seconds(230, 240), "and then each interval");
         assert!(
             coverage.knows(seconds(50, 240)) && coverage.gaps(seconds(0, 240), 240_000).is_empty()
         );
+        // Away within a bucket, and back in one that follows.
+        let mut away = Coverage::new(grid, 50_000).summed(Some(buckets));
+        away.report(110_000, 2);
+        away.report(230_000, 3);
+        assert_eq!(away.gaps(seconds(0, 240), 240_000), [seconds(70, 210)]);
+        assert_eq!((away.told_by(11), away.told_by(23)), (seconds(50, 70), seconds(110, 230)));
         // A silence of more than a bucket: what was counted in it came at its end.
         let mut silent = Coverage::new(grid, 50_000).summed(Some(buckets));
         silent.report(230_000, 3);

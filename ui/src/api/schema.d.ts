@@ -515,7 +515,7 @@ export interface components {
             blind_spots: string[];
             /**
              * Format: int64
-             * @description Live ones, where its source knows them.
+             * @description Live ones; null where its source doesn't follow them one by one.
              */
             connections: number | null;
             /**
@@ -718,6 +718,13 @@ export interface components {
              * @description End of the last accounted interval; null where there is none yet.
              */
             latest: number | null;
+            /**
+             * Format: int64
+             * @description Milliseconds between the readings that this was made of, where they are furthest apart: `interval`, or, where
+             *     the range begins before each look is kept, the width of the buckets that looks were summed up to. Of such a
+             *     part whole buckets are answered, and rates are taken over one.
+             */
+            resolution: number;
             /**
              * Format: int64
              * @description Milliseconds that rates are taken over.

@@ -68,6 +68,14 @@ impl Bench {
     }
 
     pub(crate) fn start_with(change: impl FnOnce(&mut Config, &tempfile::TempDir)) -> Self {
+        Self::start_every(Duration::from_secs(10), change)
+    }
+
+    /// Of agents that look this often.
+    pub(crate) fn start_every(
+        interval: Duration,
+        change: impl FnOnce(&mut Config, &tempfile::TempDir),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), Options::default()).unwrap();
         store.create_database("telegraf", PolicySpec::new("autogen", None)).unwrap();
@@ -78,7 +86,7 @@ impl Bench {
         let (names, agents) = (Names::default(), SetAgents::default());
         let api = Api {
             database: "telegraf".to_owned(),
-            interval: Duration::from_secs(10),
+            interval,
             names: names.clone(),
             agents: Arc::new(agents.clone()),
         };
@@ -267,7 +275,7 @@ pub(crate) struct Writer<'b> {
 }
 
 /// An edge's tags without the node's: `"11.1.1.2 > 100.1.1.3:8080 > 10.1.1.7:80"`.
-fn tags(text: &str, node: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn tags(text: &str, node: &str) -> Vec<(&'static str, String)> {
     let parts: Vec<&str> = text.split(" > ").collect();
     let socket = |text: &str| text.parse::<SocketAddr>().unwrap();
     let provider = socket(parts[parts.len() - 1]);
@@ -330,6 +338,39 @@ impl Writer<'_> {
                 ("PacketsOut", packets(bytes_out)),
             ],
         );
+    }
+
+    /// Integers of these fields, at instants in milliseconds.
+    pub(crate) fn rows(
+        &self,
+        measurement: &str,
+        tags: &[(&'static str, String)],
+        fields: &[&str],
+        rows: impl Iterator<Item = (i64, Vec<i64>)>,
+    ) {
+        self.rows_in(None, measurement, tags, fields, rows);
+    }
+
+    pub(crate) fn rows_in(
+        &self,
+        policy: Option<&str>,
+        measurement: &str,
+        tags: &[(&'static str, String)],
+        fields: &[&str],
+        rows: impl Iterator<Item = (i64, Vec<i64>)>,
+    ) {
+        let tags: Vec<(&str, &str)> =
+            tags.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let mut batch = self.bench.store.batch("telegraf", policy).unwrap();
+        let series = batch.series(measurement, &tags).unwrap();
+        let field = |name: &&str| batch.field(series, name, FieldType::Integer).unwrap();
+        let fields: Vec<_> = fields.iter().map(field).collect();
+        for (at, values) in rows {
+            let values = values.into_iter().map(FieldValue::Integer);
+            let row: Vec<_> = fields.iter().copied().zip(values).collect();
+            batch.push(series, at * 1_000_000, &row).unwrap();
+        }
+        batch.commit().unwrap();
     }
 
     /// A report of the node.

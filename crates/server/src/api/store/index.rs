@@ -16,7 +16,7 @@ use super::edges::edge_of;
 use super::policies::Stored;
 use super::reports::{Columns, News, Report, Reports, take_loss};
 use super::rows::{each_row, ends};
-use super::scan::{ReadError, millis};
+use super::scan::ReadError;
 use super::{COUNTERS, LOSSES, MARKS, NODES, TRAFFIC};
 
 /// Nodes that reported this long before the latest are looked for one by one.

@@ -75,16 +75,18 @@ impl<'k> Source<'k> {
         span: Span,
         visitor: impl Fn() -> V + Sync,
     ) -> Result<(Vec<V>, Vec<String>), ReadError> {
-        let interval = self.known.clock.grid.interval();
+        let clock = self.known.clock;
         // Before it the row that the first increase is counted from, behind it the report that tells of
-        // its last interval.
-        let around = interval.saturating_mul(4);
+        // its last interval, or bucket.
+        let around = clock.grid.interval().saturating_mul(4);
+        let summed = clock.summed.filter(|buckets| buckets.tell_of(span.until));
+        let until = summed.map_or(span.until, |buckets| buckets.ceil(span.until));
         let Some(stored) = &self.known.stored else { return Ok((Vec::new(), Vec::new())) };
         let walk = Walk {
             stored,
             series: &self.index().series,
             lanes: &self.lanes,
-            range: (span.from.saturating_sub(around), span.until.saturating_add(around)),
+            range: (span.from.saturating_sub(around), until.saturating_add(around)),
             from: span.from,
             deadline: self.deadline,
         };

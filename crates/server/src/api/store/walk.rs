@@ -242,8 +242,8 @@ impl Lane<'_> {
         chunk.decode(block)?;
         for (row, at) in block.times.iter().enumerate() {
             let at = self.policy.instant(*at);
-            let added = |place: Option<usize>| count(block.columns.get(place?), row).unwrap_or(0);
-            let first = counters_of(self.increases.map(|place| added(place)));
+            let added = |place: Option<usize>| count(block.columns.get(place?), row);
+            let first = counters_of(self.increases.map(|place| added(place).unwrap_or(0)));
             let counters = self.counters(block, row, last.as_ref());
             visitor.summed((at, at), Summed { first, rest: Counters::ZERO, last: counters });
             *last = Some(counters);
