@@ -217,6 +217,25 @@ async fn uncounted_traffic_is_unknown_not_zero() {
     assert!(metrics.contains("svcflow_edges_marked{node=\"node-1\",mark=\"uncounted\"} 1"));
 }
 
+/// Where sets count edges nobody follows connections: that is unknown, too, not zero.
+#[tokio::test]
+async fn connections_are_counted_where_they_are_followed() {
+    for (source, live) in [("conntrack", json!(1)), ("nftables", json!(null))] {
+        let clock = std::sync::Arc::new(svcflow_agent::ManualClock::at(support::START));
+        let strings = support::Strings::default();
+        strings.script.lock().unwrap().connections.push(uncounted());
+        let options = support::options(config(), &clock);
+        let agent = svcflow_agent::start(strings.source(source), options).unwrap();
+        let _ = agent.look_now();
+        let bench = Bench { strings, clock, agent };
+        let edges = get(&bench, "/api/v1/edges").await.json();
+        assert_eq!(edges["source"]["connections"], live, "{source}");
+        let metrics = get(&bench, "/metrics").await.body;
+        let told = metrics.contains("svcflow_connections{node=\"node-1\"} 1\n");
+        assert_eq!(told, live == json!(1), "{metrics}");
+    }
+}
+
 #[tokio::test]
 async fn metrics_are_openmetrics() {
     let strings = contiv_example();
