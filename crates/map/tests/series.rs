@@ -23,6 +23,7 @@ fn series(world: &World, id: &str, asked: Asked, points: usize, side: Option<Sid
         group: Group::Service,
         side,
         points,
+        summed_in: None,
     };
     let readings = world.read(asked);
     let plan = world.with(|context| plan(&readings, context, &request));

@@ -790,7 +790,7 @@ export interface components {
             bytes_out: (number | null)[];
             /** @description What it is of. */
             id: string;
-            /** @description A query for `/query?db=…` that gives the same rates; null where it would be too long. */
+            /** @description A query for `/query?db=…` that gives the same rates; null where it would be too long, or where a part of the range is kept as sums. */
             influxql: string | null;
             /** @description What touches these numbers, in order of time. */
             losses: components["schemas"]["Notice"][];

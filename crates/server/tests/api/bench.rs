@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
-use svcflow_influxql::Statement;
 use svcflow_map::document::Node;
 use svcflow_model::{Cidr, Timestamp};
-use svcflow_query::{Cancel, QueryError, ResultSink, Session};
-use svcflow_server::{Agent, Agents, Api, Config, Engine, Server, bind};
+use svcflow_server::{Agent, Agents, Api, Config, Server, bind};
 use svcflow_store::{FieldType, FieldValue, Options, PolicySpec, Store};
 use svcflow_topology::{Facts, Limits, Names, Owner, OwnerKind, Service, Topology, Update};
 use tokio::sync::oneshot;
@@ -21,21 +19,6 @@ use tokio::sync::oneshot;
 /// Data ends here unless a test goes on: a multiple of ten seconds.
 pub(crate) const LATEST: i64 = 1_790_000_000_000;
 const SECOND: i64 = 1_000_000_000;
-
-/// Answers nothing: these tests don't query.
-struct NoEngine;
-
-impl Engine for NoEngine {
-    fn execute(
-        &self,
-        _: &Statement,
-        _: &Session,
-        _: &Cancel,
-        _: &mut dyn ResultSink,
-    ) -> Result<(), QueryError> {
-        Ok(())
-    }
-}
 
 /// Agents that a test sets.
 #[derive(Clone, Default)]
@@ -90,8 +73,9 @@ impl Bench {
             names: names.clone(),
             agents: Arc::new(agents.clone()),
         };
+        let engine = svcflow_query::Engine::new(store.clone(), svcflow_query::Limits::default());
         let clock = Arc::new(move || clock.load(Ordering::SeqCst));
-        let server = Server::new(&config, store.clone(), Box::new(NoEngine), clock).unwrap();
+        let server = Server::new(&config, store.clone(), Box::new(engine), clock).unwrap();
         let server = server.with_api(api);
         let (stop, stopped) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();

@@ -194,7 +194,20 @@ fn a_range_that_begins_in_a_bucket_is_widened_to_it_and_steps_are_no_finer() {
     assert_eq!(series["range"]["step"], BUCKET);
     assert_eq!(series["times"], json!((0..12).map(|n| from + n * BUCKET).collect::<Vec<_>>()));
     all_near(&series["bytes_in"], 100.0, 1e-9);
+    // No one query reads both; what lies before is in the sums.
+    assert_eq!(series["influxql"], Value::Null);
+    let (from, until) = (past.seam - 180 * MINUTE - MINUTE, past.seam - 61 * MINUTE);
+    let target = format!("series?id={}&from={from}&until={until}&points=2000", EVEN.1);
+    let series = bench.get(&target);
+    let query = series["influxql"].as_str().unwrap();
+    let query: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
+    let answer = bench.ask(&format!("/query?db=telegraf&q={query}"), &[]).json();
+    let rows = answer["results"][0]["series"][0]["values"].as_array().unwrap();
+    let asked: Vec<Option<f64>> = rows.iter().map(|row| row[1].as_f64()).collect();
+    assert_eq!(asked.len(), 11, "{answer}");
+    assert_eq!(json!(asked), series["bytes_in"]);
     // From the seam on as fine as ever.
+    let until = past.seam + 60 * MINUTE;
     let target = format!("series?id={}&from={}&until={until}&points=2000", EVEN.1, past.seam);
     assert_eq!(bench.get(&target)["range"]["step"], MINUTE);
 }

@@ -87,6 +87,11 @@ pub(in crate::api) struct Known {
 }
 
 impl Known {
+    /// The policy that older rows were summed up in, where there is one.
+    pub(in crate::api) fn summed_in(&self) -> Option<&str> {
+        self.stored.as_ref()?.summed_in()
+    }
+
     /// What a store knows now, going on from `index`.
     pub(in crate::api) fn of(
         index: &Arc<Index>,

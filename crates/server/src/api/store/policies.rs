@@ -85,6 +85,11 @@ impl Stored {
         self.summed.as_ref().map(|summed| summed.buckets)
     }
 
+    /// The policy that has the sums.
+    pub(super) fn summed_in(&self) -> Option<&str> {
+        self.summed.as_ref().map(|summed| summed.policy.as_str())
+    }
+
     /// The policies, the one of the older rows first.
     pub(super) fn policies(&self) -> impl DoubleEndedIterator<Item = Policy<'_>> {
         let summed = self.summed.as_ref();
