@@ -127,7 +127,7 @@ export function rangeOf(traffic: Traffic, query: URLSearchParams): { range: Rang
   const stop = Math.floor(at / length) * length;
   const step = { from: stop - length, until: stop };
   const earliest = latest === null ? null : traffic.origin;
-  return { range: { from, until, at, step: length, interval, earliest, latest }, span: { from, until }, step };
+  return { range: { from, until, at, step: length, interval, resolution: interval, earliest, latest }, span: { from, until }, step };
 }
 
 export function time(query: URLSearchParams, name: string): number | null {

@@ -41,6 +41,9 @@ pub struct SourceDocument {
     /// The agent's version; empty of one that doesn't say.
     #[serde(default)]
     pub version: String,
+    /// Live connections; null where it doesn't follow them one by one.
+    #[serde(default)]
+    pub connections: Option<u64>,
 }
 
 /// One edge: an [`EdgeRow`] and what the node knows besides.

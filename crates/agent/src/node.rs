@@ -210,7 +210,6 @@ impl Node {
             losses: accounting.losses().clone(),
             source: SourceDocument::default(),
             notes: notes.clone(),
-            connections: 0,
             locals: Arc::clone(&locals),
             figures: Figures::default(),
             failure: None,
@@ -368,7 +367,6 @@ impl Node {
             losses: self.accounting.losses().clone(),
             source: self.describe(),
             notes: self.notes.clone(),
-            connections: self.accounting.connections(),
             locals: Arc::clone(&self.locals),
             figures: self.figures,
             failure: None,
@@ -429,6 +427,9 @@ impl Node {
             reason: description.reason.clone(),
             blind_spots,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            connections: description
+                .follows_connections
+                .then(|| self.accounting.connections() as u64),
         }
     }
 

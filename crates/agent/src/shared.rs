@@ -53,8 +53,6 @@ pub struct Snapshot {
     pub source: SourceDocument,
     /// What the agent did to the host and found out about itself.
     pub notes: Vec<String>,
-    /// Live connections, where the source knows them.
-    pub connections: usize,
     /// Which addresses live here.
     pub locals: Arc<Locals>,
     /// The agent's own figures.

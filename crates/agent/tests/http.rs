@@ -15,9 +15,7 @@ use serde_json::{Value, json};
 use support::{Bench, config, contiv_example, counters, edge, get, request, start};
 use svcflow_agent::{EdgesDocument, Options};
 use svcflow_model::{Connection, LossKind, Protocol, Relation, Timestamp};
-use svcflow_topology::{
-    Facts, Journal, Labels, Limits, NamesDocument, Owner, OwnerKind, Topology, Update,
-};
+use svcflow_topology::{Facts, Journal, Limits, NamesDocument, Owner, OwnerKind, Topology, Update};
 
 fn contiv() -> Bench {
     start(contiv_example(), config())
@@ -219,6 +217,25 @@ async fn uncounted_traffic_is_unknown_not_zero() {
     assert!(metrics.contains("svcflow_edges_marked{node=\"node-1\",mark=\"uncounted\"} 1"));
 }
 
+/// Where sets count edges nobody follows connections: that is unknown, too, not zero.
+#[tokio::test]
+async fn connections_are_counted_where_they_are_followed() {
+    for (source, live) in [("conntrack", json!(1)), ("nftables", json!(null))] {
+        let clock = std::sync::Arc::new(svcflow_agent::ManualClock::at(support::START));
+        let strings = support::Strings::default();
+        strings.script.lock().unwrap().connections.push(uncounted());
+        let options = support::options(config(), &clock);
+        let agent = svcflow_agent::start(strings.source(source), options).unwrap();
+        let _ = agent.look_now();
+        let bench = Bench { strings, clock, agent };
+        let edges = get(&bench, "/api/v1/edges").await.json();
+        assert_eq!(edges["source"]["connections"], live, "{source}");
+        let metrics = get(&bench, "/metrics").await.body;
+        let told = metrics.contains("svcflow_connections{node=\"node-1\"} 1\n");
+        assert_eq!(told, live == json!(1), "{metrics}");
+    }
+}
+
 #[tokio::test]
 async fn metrics_are_openmetrics() {
     let strings = contiv_example();
@@ -305,7 +322,7 @@ async fn names_are_told_after_a_record_of_a_run() {
             name: name.to_owned(),
             kind: OwnerKind::Container,
             addresses: vec!["10.1.1.5".parse().unwrap()],
-            labels: Labels::default(),
+            labels: [("version", name)].into_iter().collect(),
             node: None,
             since: None,
         };
@@ -328,6 +345,14 @@ async fn names_are_told_after_a_record_of_a_run() {
     let edges = get(&bench, "/api/v1/edges?provider=10.1.1.5").await.json();
     assert_eq!(edges["edges"][0]["provider_name"], "two");
     assert_eq!(edges["edges"][0].get("endpoint_name"), None, "nobody named it");
+    // The same filter as a server's.
+    for filter in ["name:tw*", "version=two", "version%20in%20(one,two)%2010.1.0.0/16"] {
+        let selected = get(&bench, &format!("/api/v1/edges?filter={filter}")).await.json();
+        assert_eq!(selected["edges"], edges["edges"], "{filter}");
+    }
+    let none = get(&bench, "/api/v1/edges?filter=version=one").await.json();
+    assert_eq!(none["edges"], json!([]), "a name that it had before");
+    assert_eq!(get(&bench, "/api/v1/edges?filter=a%20in%20(").await.status, 400);
 
     let others = read(&get(&contiv(), "/api/v1/names").await.body);
     assert_eq!((others.records.len(), others.sources.len()), (0, 0));

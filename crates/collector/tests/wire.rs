@@ -124,6 +124,7 @@ impl World {
                 name: "nftables",
                 reason: "a test asks for it".to_owned(),
                 blind_spots: vec!["nothing real is seen".to_owned()],
+                follows_connections: false,
             },
             counters: Arc::clone(counters),
             origin: 7,

@@ -5,7 +5,7 @@
 //! as even; a longer silence is a *gap*: how the increase lies within it is unknown, and what was
 //! counted in it may be incomplete.
 
-use crate::time::{Grid, Millis, Slot, Span};
+use crate::time::{Buckets, Grid, Millis, Slot, Span};
 
 /// Reports that may be missing in a row without being unknown: at the next, the node is stale.
 pub const MISSED_MAX: i64 = 2;
@@ -31,6 +31,8 @@ pub struct Coverage {
     last: Slot,
     /// Rising.
     jumps: Vec<Jump>,
+    /// Up to when there is a report for each of these only.
+    summed: Option<Buckets>,
 }
 
 impl Coverage {
@@ -38,7 +40,13 @@ impl Coverage {
     #[must_use]
     pub const fn new(grid: Grid, at: Millis) -> Self {
         let slot = grid.slot(at);
-        Self { grid, first: slot, last: slot, jumps: Vec::new() }
+        Self { grid, first: slot, last: slot, jumps: Vec::new(), summed: None }
+    }
+
+    /// The same, of a node whose reports were summed up in part.
+    #[must_use]
+    pub fn summed(self, summed: Option<Buckets>) -> Self {
+        Self { summed, ..self }
     }
 
     /// Reported again: this many intervals, each for itself, the last one at `at`. One that is not later
@@ -46,6 +54,16 @@ impl Coverage {
     pub fn report(&mut self, at: Millis, intervals: u64) {
         let slot = self.grid.slot(at);
         if slot <= self.last {
+            return;
+        }
+        if let Some((_, begin)) = self.bucket(slot)
+            && begin == self.last
+            && let Ok(intervals) = i64::try_from(intervals)
+            && intervals < slot - begin
+        {
+            // Nobody knows where in a bucket reports are missing. At its end: so it is where an agent stopped, and
+            // where a bucket begins is known.
+            self.last = begin + intervals;
             return;
         }
         let before = i64::try_from(intervals).unwrap_or(i64::MAX).saturating_sub(1).max(0);
@@ -74,12 +92,35 @@ impl Coverage {
         self.grid.time(self.last)
     }
 
-    /// What the report of this slot tells of: the time since the report before it.
+    /// What the report of this slot tells of: the time since the report before it; all that a bucket tells of.
     #[must_use]
     pub fn told_by(&self, slot: Slot) -> Span {
-        let place = self.jumps.partition_point(|jump| jump.until < slot);
-        let jump = self.jumps.get(place).filter(|jump| jump.from < slot);
-        self.grid.span(jump.map_or(slot - 1, |jump| jump.from), slot)
+        let Some((buckets, begin)) = self.bucket(slot) else {
+            let jump = self.jump_past(slot - 1).filter(|jump| jump.from < slot);
+            return self.grid.span(jump.map_or(slot - 1, |jump| jump.from), slot);
+        };
+        match self.jump_past(begin).filter(|jump| jump.from < slot) {
+            // It stopped within.
+            Some(jump) if begin < jump.from => self.grid.span(begin, jump.from),
+            // The bucket that the silence began in tells of itself.
+            Some(jump) => {
+                let from = buckets.ceil(self.grid.time(jump.from));
+                self.grid.span(self.grid.slot(from).min(begin), slot)
+            }
+            None => self.grid.span(begin, slot),
+        }
+    }
+
+    /// The first jump that ends past a slot.
+    fn jump_past(&self, slot: Slot) -> Option<Jump> {
+        self.jumps.get(self.jumps.partition_point(|jump| jump.until <= slot)).copied()
+    }
+
+    /// The buckets, and where the one that ends at a slot begins, where there are only these.
+    fn bucket(&self, slot: Slot) -> Option<(Buckets, Slot)> {
+        let at = self.grid.time(slot);
+        let buckets = self.summed.filter(|buckets| buckets.tell_of(at))?;
+        Some((buckets, self.grid.slot(buckets.ending_at(at).from)))
     }
 
     /// Whether what happened in the span is known: it begins and ends at or between reports, neither
@@ -174,6 +215,36 @@ mod tests {
         assert_eq!(gap.silent_since(150_000), None);
         assert_eq!(gap.gaps(seconds(100, 120), 160_000), [seconds(110, 150)]);
         assert!(gap.gaps(seconds(150, 160), 160_000).is_empty());
+    }
+
+    #[test]
+    fn a_bucket_s_report_tells_of_the_bucket() {
+        let grid = Grid::TEN_SECONDS;
+        let buckets = Buckets::new(grid, Duration::from_secs(60), 240_000);
+        let mut coverage = Coverage::new(grid, 50_000).summed(Some(buckets));
+        coverage.report(110_000, 6);
+        // Two of six are missing.
+        coverage.report(170_000, 4);
+        coverage.report(230_000, 6);
+        coverage.report(240_000, 1);
+        assert_eq!(coverage.told_by(11), seconds(50, 110));
+        assert_eq!(coverage.told_by(17), seconds(110, 150));
+        assert_eq!(coverage.told_by(23), seconds(170, 230));
+        assert_eq!(coverage.told_by(24), seconds(230, 240), "and then each interval");
+        assert!(
+            coverage.knows(seconds(50, 240)) && coverage.gaps(seconds(0, 240), 240_000).is_empty()
+        );
+        // Away within a bucket, and back in one that follows.
+        let mut away = Coverage::new(grid, 50_000).summed(Some(buckets));
+        away.report(110_000, 2);
+        away.report(230_000, 3);
+        assert_eq!(away.gaps(seconds(0, 240), 240_000), [seconds(70, 210)]);
+        assert_eq!((away.told_by(11), away.told_by(23)), (seconds(50, 70), seconds(110, 230)));
+        // A silence of more than a bucket: what was counted in it came at its end.
+        let mut silent = Coverage::new(grid, 50_000).summed(Some(buckets));
+        silent.report(230_000, 3);
+        assert_eq!(silent.told_by(23), seconds(50, 230));
+        assert_eq!(silent.gaps(seconds(0, 240), 240_000), [seconds(50, 210)]);
     }
 
     #[test]

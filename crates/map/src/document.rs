@@ -182,6 +182,11 @@ pub struct Range {
     /// Milliseconds between two looks of the agents.
     #[schema(minimum = 1)]
     pub interval: i64,
+    /// Milliseconds between the readings that this was made of, where they are furthest apart: `interval`, or, where
+    /// the range begins before each look is kept, the width of the buckets that looks were summed up to. Of such a
+    /// part whole buckets are answered, and rates are taken over one.
+    #[schema(minimum = 1)]
+    pub resolution: i64,
     /// Start of the oldest data that is kept; null where there is none yet.
     pub earliest: Option<i64>,
     /// End of the last accounted interval; null where there is none yet.

@@ -5,7 +5,7 @@ use svcflow_model::Counters;
 use crate::catalogue::{EdgeId, EdgeKey};
 use crate::coverage::Coverage;
 use crate::document::{Mark, Rates, State};
-use crate::increase::{Counting, Stretch};
+use crate::increase::{Counting, Stretch, Summed};
 use crate::marks::{MarkSet, MarkTimeline};
 use crate::time::{Millis, Span};
 use crate::window::Window;
@@ -55,12 +55,36 @@ impl<'c> Follow<'c> {
     ) -> bool {
         let Some((before, within)) = self.counting.take_stretch(stretch) else { return false };
         self.credit(from, before, &mut added);
+        self.credit_within((from, until), &within, added);
+        true
+    }
+
+    /// Takes buckets, or one where both instants are the same: of the end of the first and the last. All of them but the
+    /// first lie within the span, and are taken as even.
+    pub fn summed(
+        &mut self,
+        (from, until): (Millis, Millis),
+        summed: Summed,
+        mut added: impl FnMut(Span, &Counters),
+    ) {
+        self.counting.go_on(summed.last);
+        self.credit(from, Some(summed.first), &mut added);
+        if from < until {
+            self.credit_within((from, until), &summed.rest, added);
+        }
+    }
+
+    fn credit_within(
+        &mut self,
+        (from, until): (Millis, Millis),
+        within: &Counters,
+        added: impl FnOnce(Span, &Counters),
+    ) {
         let grid = self.coverage.grid();
         let span = grid.span(grid.slot(from), grid.slot(until));
         self.see(span.until);
-        self.totals.add(&within);
-        added(span, &within);
-        true
+        self.totals.add(within);
+        added(span, within);
     }
 
     fn credit(

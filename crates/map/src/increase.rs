@@ -20,7 +20,23 @@ pub struct Stretch {
     pub last: Counters,
 }
 
+/// Counters of which only increases are kept, each summed up over a bucket of time and right across resets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summed {
+    /// What was added in the first bucket.
+    pub first: Counters,
+    /// What was added in those behind it.
+    pub rest: Counters,
+    /// The counters at the end of the last one.
+    pub last: Counters,
+}
+
 impl Counting {
+    /// Goes on from these counters.
+    pub fn go_on(&mut self, from: Counters) {
+        self.last = Some(from);
+    }
+
     /// Takes the next value; gives what was added since the one before, `None` at a baseline.
     pub fn take(&mut self, now: Counters) -> Option<Counters> {
         let before = self.last.replace(now)?;

@@ -9,10 +9,18 @@ use crate::series::Steps;
 const EDGES_MAX: usize = 50;
 const FIELDS: [&str; 4] = ["BytesIn", "BytesOut", "PacketsIn", "PacketsOut"];
 
+/// Where the rows of a range are.
+pub(crate) enum Kept<'p> {
+    /// Each is in the default policy.
+    Whole,
+    /// Only sums are, in this policy.
+    Summed(&'p str),
+}
+
 /// Rates of these edges together; `None` where there is none, or too many.
 ///
-/// What each edge added, summed up, and then by the second: a sum of counters jumps whenever an edge begins, and
-/// derivatives with `fill(previous)` come out wrong in InfluxDB 1.x as soon as one edge begins within the range.
+/// What each edge added, summed up, and then by the second; rows that are sums say themselves what was added. A sum of
+/// counters jumps whenever an edge begins, and derivatives with `fill(previous)` come out wrong in InfluxDB 1.x as soon as one edge begins within the range.
 /// Points are written at the end of their interval, and InfluxQL's buckets hold their first instant: so
 /// the buckets begin a millisecond later. The answer begins a step before the range: that one only gives the values
 /// to start from (a condition on time binds the query within, too).
@@ -20,12 +28,26 @@ pub(crate) fn rates<'k>(
     catalogue: &Catalogue,
     edges: impl ExactSizeIterator<Item = &'k EdgeKey>,
     steps: &Steps,
+    kept: &Kept<'_>,
 ) -> Option<String> {
     if edges.len() == 0 || edges.len() > EDGES_MAX || steps.count == 0 {
         return None;
     }
     let conditions: Vec<String> = edges.map(|edge| condition(catalogue, edge)).collect();
     let (step, span) = (steps.length, steps.span());
+    if let Kept::Summed(policy) = kept {
+        let sums =
+            FIELDS.map(|field| format!("sum(\"{field}_increase\") * 1000 / {step} AS \"{field}\""));
+        return Some(format!(
+            "SELECT {} FROM {}.\"httpjson_svcstats\" WHERE time >= {}ms AND time < {}ms AND ({}) \
+             GROUP BY time({step}ms) fill(0)",
+            sums.join(", "),
+            between('"', policy),
+            span.from,
+            span.until,
+            conditions.join(" OR ")
+        ));
+    }
     let (from, until) = (span.from.saturating_sub(step).saturating_add(1), span.until);
     let time = format!("time >= {from}ms AND time <= {until}ms");
     let each = |make: &dyn Fn(&str) -> String| FIELDS.map(make).join(", ");
@@ -63,14 +85,18 @@ fn condition(catalogue: &Catalogue, edge: &EdgeKey) -> String {
 }
 
 fn quoted(value: &str) -> String {
-    let mut text = String::from("'");
+    between('\'', value)
+}
+
+fn between(quote: char, value: &str) -> String {
+    let mut text = String::from(quote);
     for c in value.chars() {
         match c {
-            '\\' | '\'' => text.extend(['\\', c]),
             '\n' => text.push_str("\\n"),
+            c if c == '\\' || c == quote => text.extend(['\\', c]),
             other => text.push(other),
         }
     }
-    text.push('\'');
+    text.push(quote);
     text
 }

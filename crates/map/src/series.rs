@@ -42,6 +42,21 @@ pub struct SeriesRequest {
     pub side: Option<Side>,
     /// Values at most.
     pub points: usize,
+    /// The retention policy that older rows were summed up in, where there is one.
+    pub summed_in: Option<String>,
+}
+
+impl SeriesRequest {
+    /// Where the rows of a window are; `None` where no one query reads them all.
+    fn kept_in(&self, window: &Window) -> Option<influxql::Kept<'_>> {
+        match window.summed() {
+            None => Some(influxql::Kept::Whole),
+            Some(buckets) if buckets.tell_of(window.span.until) => {
+                self.summed_in.as_deref().map(influxql::Kept::Summed)
+            }
+            Some(_) => None,
+        }
+    }
 }
 
 /// Equal steps that follow each other.
@@ -56,11 +71,11 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// The whole steps within a window: of the shortest usual length that is a multiple of the interval
-    /// and gives at most `points`.
+    /// The whole steps within a window: of the shortest usual length that is a multiple of the interval (of a bucket's
+    /// width, where that is all that is kept of a part of it) and gives at most `points`.
     #[must_use]
     pub fn of(window: &Window, points: usize) -> Self {
-        let (span, interval) = (window.span, window.clock.grid.interval());
+        let (span, interval) = (window.span, window.resolution());
         let points = i64::try_from(points).unwrap_or(i64::MAX).max(1);
         let least = span.length().saturating_add(points - 1) / points;
         let usual = STEPS.iter().map(|seconds| seconds * 1_000);
@@ -229,7 +244,9 @@ pub fn plan(readings: &Readings, context: &Context<'_>, request: &SeriesRequest)
             share: share(sum.bytes(), whole),
             marks: condition.marks.list(),
             losses: Vec::new(),
-            influxql: influxql::rates(naming.catalogue, keys_only, &steps),
+            influxql: request
+                .kept_in(&readings.window)
+                .and_then(|kept| influxql::rates(naming.catalogue, keys_only, &steps, &kept)),
         },
         edges: keys,
     }

@@ -101,6 +101,79 @@ impl Grid {
     }
 }
 
+/// What is known of the time before an instant: not each look of the agents, but one reading for each bucket of
+/// time, with what every edge added in it. A bucket's reading tells of all looks within the bucket, so that it is as
+/// good as the last of them: at 11:59:50 where buckets are ten minutes and looks ten seconds apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Buckets {
+    grid: Grid,
+    every: i64,
+    end: Millis,
+}
+
+impl Buckets {
+    /// Of this width, for looks on this grid; there are none from `end` on.
+    #[must_use]
+    pub fn new(grid: Grid, every: Duration, end: Millis) -> Self {
+        let every = i64::try_from(every.as_millis()).unwrap_or(i64::MAX / 4);
+        let every = every.clamp(1, i64::MAX / 4).max(grid.interval());
+        let mut buckets = Self { grid, every, end: Millis::MAX };
+        buckets.end = buckets.floor(end.saturating_sub(1));
+        buckets
+    }
+
+    /// The width of one in milliseconds; at least the agents' interval.
+    #[must_use]
+    pub const fn every(self) -> i64 {
+        self.every
+    }
+
+    /// The last instant that is told of by a bucket.
+    #[must_use]
+    pub const fn end(self) -> Millis {
+        self.end
+    }
+
+    /// The last instant that the bucket which `at` lies in tells of.
+    #[must_use]
+    pub const fn told_at(self, at: Millis) -> Millis {
+        let first = self.first(at);
+        self.grid.time(self.grid.floor(first.saturating_add(self.every - 1)))
+    }
+
+    /// The first instant of the bucket that `at` lies in.
+    #[must_use]
+    pub const fn first(self, at: Millis) -> Millis {
+        at.div_euclid(self.every).saturating_mul(self.every)
+    }
+
+    /// The last bucket's end at or before an instant that buckets tell of.
+    #[must_use]
+    pub const fn floor(self, at: Millis) -> Millis {
+        let told = self.told_at(at);
+        if told <= at { told } else { self.told_at(self.first(at).saturating_sub(1)) }
+    }
+
+    /// The first bucket's end at or after an instant that buckets tell of.
+    #[must_use]
+    pub const fn ceil(self, at: Millis) -> Millis {
+        let floor = self.floor(at);
+        if floor >= at { floor } else { self.told_at(self.first(floor).saturating_add(self.every)) }
+    }
+
+    /// Whether buckets tell of what was before this instant.
+    #[must_use]
+    pub const fn tell_of(self, at: Millis) -> bool {
+        at <= self.end
+    }
+
+    /// The whole bucket that ends at an instant, where one does.
+    #[must_use]
+    pub const fn ending_at(self, at: Millis) -> Span {
+        Span { from: self.floor(at.saturating_sub(1)), until: at }
+    }
+}
+
 /// How long, for a sentence: "12 minutes".
 #[must_use]
 pub fn in_words(millis: i64) -> String {
@@ -134,6 +207,38 @@ mod tests {
             assert_eq!(grid.slot(at), slot, "{at}");
         }
         assert_eq!((grid.floor(19_999), grid.floor(-1)), (1, -1));
+    }
+
+    #[test]
+    fn a_bucket_tells_of_its_last_look() {
+        let minute = Duration::from_secs(60);
+        let buckets = Buckets::new(Grid::TEN_SECONDS, minute, 600_000);
+        assert_eq!((buckets.every(), buckets.end()), (60_000, 590_000));
+        for (at, floor, ceil) in [
+            (590_000, 590_000, 590_000),
+            (589_999, 530_000, 590_000),
+            (540_000, 530_000, 590_000),
+            (530_001, 530_000, 590_000),
+            (-10_000, -10_000, -10_000),
+            (-10_001, -70_000, -10_000),
+        ] {
+            assert_eq!((buckets.floor(at), buckets.ceil(at)), (floor, ceil), "{at}");
+        }
+        assert_eq!(buckets.ending_at(590_000), Span { from: 530_000, until: 590_000 });
+        assert!(buckets.tell_of(590_000) && !buckets.tell_of(590_001));
+        // Looks that don't fit into buckets: the last within.
+        let seven = Buckets::new(Grid::new(Duration::from_secs(7)), minute, 120_000);
+        assert_eq!(
+            (seven.told_at(0), seven.told_at(60_000), seven.end()),
+            (56_000, 119_000, 119_000)
+        );
+        assert_eq!(seven.ending_at(119_000).from, 56_000);
+        // Looks further apart than buckets; the widest there is.
+        assert_eq!(Buckets::new(Grid::TEN_SECONDS, Duration::from_secs(1), 60_000).every(), 10_000);
+        for at in [i64::MIN, i64::MAX] {
+            let widest = Buckets::new(Grid::TEN_SECONDS, Duration::MAX, at);
+            assert!(widest.floor(at) <= widest.ceil(at));
+        }
     }
 
     #[test]

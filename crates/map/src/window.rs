@@ -1,7 +1,7 @@
 //! Which time is asked for.
 
 use crate::document::Range;
-use crate::time::{Grid, Millis, Span};
+use crate::time::{Buckets, Grid, Millis, Span};
 
 /// The range where none is asked for.
 const DEFAULT_LENGTH: i64 = 5 * 60 * 1_000;
@@ -28,6 +28,8 @@ pub struct Clock {
     pub earliest: Option<Millis>,
     /// The agents' interval.
     pub grid: Grid,
+    /// Up to when only sums of many intervals are kept, if so.
+    pub summed: Option<Buckets>,
 }
 
 /// The range that is answered.
@@ -37,7 +39,8 @@ pub struct Window {
     pub span: Span,
     /// The instant that rates are of.
     pub at: Millis,
-    /// What rates are taken over: the last whole interval that ended at or before `at`.
+    /// What rates are taken over: the last whole interval that ended at or before `at`; where only sums of many
+    /// are kept, all that one is the sum of.
     pub step: Span,
     /// What time it is.
     pub clock: Clock,
@@ -52,7 +55,8 @@ pub struct EmptyRange {
 }
 
 impl Window {
-    /// What is answered to what is asked: clipped to the last accounted interval.
+    /// What is answered to what is asked: clipped to the last accounted interval, and widened to whole buckets where
+    /// only these are kept.
     ///
     /// # Errors
     /// Where nothing is left.
@@ -64,10 +68,30 @@ impl Window {
         if from >= until {
             return Err(EmptyRange { latest });
         }
-        let span = Span { from, until };
         let at = asked.at.unwrap_or(until).clamp(from, until);
         let slot = clock.grid.floor(at);
-        Ok(Self { span, at, step: clock.grid.span(slot - 1, slot), clock })
+        let summed = |at: Millis| clock.summed.filter(|buckets| buckets.tell_of(at));
+        let step = match summed(clock.grid.time(slot)) {
+            Some(buckets) => buckets.ending_at(buckets.floor(at)),
+            None => clock.grid.span(slot - 1, slot),
+        };
+        let span = Span {
+            from: summed(from.saturating_add(1)).map_or(from, |buckets| buckets.floor(from)),
+            until: summed(until).map_or(until, |buckets| buckets.ceil(until)),
+        };
+        Ok(Self { span, at, step, clock })
+    }
+
+    /// What a part of the range was summed up to, where it begins before each interval is kept.
+    #[must_use]
+    pub fn summed(&self) -> Option<Buckets> {
+        self.clock.summed.filter(|buckets| self.span.from < buckets.end())
+    }
+
+    /// Milliseconds between readings, where they are furthest apart.
+    #[must_use]
+    pub fn resolution(&self) -> i64 {
+        self.summed().map_or(self.clock.grid.interval(), Buckets::every)
     }
 
     /// As it is answered.
@@ -79,6 +103,7 @@ impl Window {
             at: self.at,
             step: self.step.length(),
             interval: self.clock.grid.interval(),
+            resolution: self.resolution(),
             earliest: self.clock.earliest,
             latest: self.clock.latest,
         }
@@ -96,6 +121,7 @@ mod tests {
         latest: Some(1_000_000_000),
         earliest: Some(900_000_000),
         grid: GRID,
+        summed: None,
     };
     const GRID: Grid = Grid::TEN_SECONDS;
 
@@ -119,6 +145,36 @@ mod tests {
         assert_eq!((past.at, past.step.until), (950_000_000, 950_000_000));
         let past = window(Some(950_000_000), Some(960_005_000), None);
         assert_eq!(past.step, Span { from: 959_990_000, until: 960_000_000 }, "a whole step");
+    }
+
+    #[test]
+    fn where_buckets_are_kept_whole_ones_are_answered() {
+        // Their last end: 949,790 s.
+        let summed = Some(Buckets::new(GRID, Duration::from_secs(600), 949_800_000));
+        let clock = Clock { summed, ..CLOCK };
+        let window = |from, until, at| {
+            let window = Window::of(Asked { from: Some(from), until: Some(until), at }, clock);
+            let window = window.unwrap();
+            let Span { from, until } = window.span;
+            ((from, until), (window.step.from, window.step.until), window.resolution())
+        };
+        let past = window(940_000_000, 941_000_000, None);
+        assert_eq!(past, ((939_590_000, 941_390_000), (940_190_000, 940_790_000), 600_000));
+        // Whole ones already.
+        let whole = window(939_590_000, 940_190_000, None);
+        assert_eq!(whole, ((939_590_000, 940_190_000), (939_590_000, 940_190_000), 600_000));
+        // Over both: rates are of the last interval, or of the bucket.
+        let both = window(949_500_000, 960_000_000, None);
+        assert_eq!(both, ((949_190_000, 960_000_000), (959_990_000, 960_000_000), 600_000));
+        let past = window(949_500_000, 960_000_000, Some(949_795_000));
+        assert_eq!(past.1, (949_190_000, 949_790_000));
+        // From the seam on.
+        let seam = window(949_790_000, 949_830_000, Some(949_800_000));
+        assert_eq!(seam, ((949_790_000, 949_830_000), (949_790_000, 949_800_000), 10_000));
+        for at in [i64::MIN, i64::MIN + 1, 0, i64::MAX] {
+            let asked = Asked { from: Some(i64::MIN), until: Some(i64::MAX), at: Some(at) };
+            assert!(Window::of(asked, clock).unwrap().span.from < 0);
+        }
     }
 
     #[test]

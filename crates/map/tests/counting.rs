@@ -36,6 +36,7 @@ fn window(from: i64, at: i64) -> Window {
         latest: Some(LATEST),
         earliest: None,
         grid: Grid::TEN_SECONDS,
+        summed: None,
     };
     let asked = Asked { from: Some(ago(from)), until: None, at: Some(ago(at)) };
     Window::of(asked, clock).unwrap()

@@ -23,6 +23,7 @@ fn series(world: &World, id: &str, asked: Asked, points: usize, side: Option<Sid
         group: Group::Service,
         side,
         points,
+        summed_in: None,
     };
     let readings = world.read(asked);
     let plan = world.with(|context| plan(&readings, context, &request));
@@ -75,6 +76,7 @@ fn steps_are_the_shortest_usual_multiple_of_the_interval() {
             latest: Some(LATEST),
             earliest: None,
             grid: Grid::new(std::time::Duration::from_secs(interval)),
+            summed: None,
         };
         let asked = Asked { from: Some(-seconds * 1_000), ..Asked::default() };
         let window = Window::of(asked, clock).unwrap();

@@ -24,8 +24,14 @@ fn world() -> World {
     world
 }
 
+/// How many edges a filter selects, in a window and one by one.
 fn count(text: &str) -> usize {
-    world().rows(|request| request.filter = filter(text)).len()
+    let (world, filter) = (world(), filter(text));
+    let (names, at) = (world.names(), svcflow_model::Timestamp(LATEST * 1_000_000));
+    let alone = world.edges.iter().filter(|it| filter.selects(&it.edge, &it.node, &names, at));
+    let count = world.rows(|request| request.filter = filter.clone()).len();
+    assert_eq!(alone.count(), count, "{text}");
+    count
 }
 
 #[test]

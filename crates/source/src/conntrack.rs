@@ -40,6 +40,7 @@ impl ConntrackSource {
             name: "conntrack",
             reason: reason.to_owned(),
             blind_spots: blind_spots(&events),
+            follows_connections: true,
         };
         let origin = Some(Origin { id: rand_id()?, handle: 0 });
         Ok(Self { table, events, description, origin })

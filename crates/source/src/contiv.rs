@@ -51,6 +51,7 @@ impl ContivSource {
             blind_spots: vec![
                 "Netplugin counts traffic to services only: direct edges are not seen".to_owned(),
             ],
+            follows_connections: false,
         };
         // No counter of Netplugin's tells when it began, so each source is an origin of its own.
         let now = Timestamp::from(SystemTime::now()).0.cast_unsigned();

@@ -61,6 +61,8 @@ pub struct Description {
     pub reason: String,
     /// What it can't see on this host and what to do about it, a sentence each.
     pub blind_spots: Vec<String>,
+    /// Whether it follows connections one by one, so that how many live is known.
+    pub follows_connections: bool,
 }
 
 /// A source that can't start or can't go on. The message names the remedy.

@@ -61,7 +61,12 @@ impl NftablesSource {
                     .to_owned(),
             );
         }
-        let description = Description { name: "nftables", reason: reason.to_owned(), blind_spots };
+        let description = Description {
+            name: "nftables",
+            reason: reason.to_owned(),
+            blind_spots,
+            follows_connections: false,
+        };
         let origin = Some(baseline(&installed));
         let open = || Conntrack::open().inspect_err(unmarked).ok();
         let older = turned_on.then(open).flatten().map(|table| (table, LOOKS_FOR_OLDER));

@@ -22,6 +22,8 @@ impl<R: BufRead> Replay<R> {
             name: "replay",
             reason: "a recorded trace was given".to_owned(),
             blind_spots: Vec::new(),
+            // Some traces hold connections, some hold edges.
+            follows_connections: false,
         };
         Self { trace, description, ended: false }
     }

@@ -104,6 +104,13 @@ impl Memtable {
         (!span.is_empty()).then_some(span)
     }
 
+    /// The instant of the earliest row of all.
+    pub(crate) fn first(&self) -> Option<i64> {
+        let heads = self.0.read();
+        let spans = heads.heads.iter().map(|(_, head)| head.span(&heads.common));
+        spans.filter(|span| !span.is_empty()).map(|span| span.first).min()
+    }
+
     /// Takes a series' rows of the range out.
     pub(crate) fn delete(&self, series: SeriesId, range: TimeRange) {
         let mut heads = self.0.write();

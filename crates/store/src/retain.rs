@@ -77,7 +77,7 @@ fn drop_expired(
     let mut count = 0;
     for partition in partitions {
         if let Some(rollup) = &known.rollup {
-            roll_up(shared, database, rollup, policy, &partition.runs)?;
+            roll_up(shared, database, rollup, policy, &partition)?;
         }
         if shared.pressure.is_stopping() {
             break;

@@ -3,12 +3,15 @@
 //! Of each bucket and field there is one row, at the bucket's first instant: the last value under the
 //! field's own name, so that a query needs only another policy; and under names with a suffix the
 //! `_count`, and of numbers the `_first`, `_min`, `_max`, `_sum` and `_increase`. An increase counts from the
-//! last row before the bucket, so that increases of buckets add up; only the first bucket of a
-//! partition counts from its own first row. A field of the series that has such a name keeps it.
+//! last row before the bucket, also where that was summed up with the partition before, so that increases of
+//! buckets add up; only a series' very first bucket counts from its own first row. A field of the series that has
+//! such a name keeps it. Partitions hold whole buckets.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+use roaring::RoaringBitmap;
 
 use crate::batch::Rows;
 use crate::block::Block;
@@ -16,12 +19,14 @@ use crate::chunk::summary_of;
 use crate::commit::{self, Waiting};
 use crate::database::Database;
 use crate::index::MeasurementId;
-use crate::piece::{self, fields_of};
-use crate::run::{Cursor, Run};
+use crate::piece::{self, Piece, fields_of};
+use crate::run::Cursor;
+use crate::scan::{Order, Scan, ScanRequest};
 use crate::schema::{PolicyId, Schema};
 use crate::shared::Shared;
 use crate::summary::{NumberSummary, Summary, ValueSummary};
-use crate::{Error, FieldId, FieldType, FieldValue, SeriesId, TimeRange};
+use crate::tables::Partition;
+use crate::{Error, FIRST_TIME, FieldId, FieldType, FieldValue, PolicySpec, SeriesId, TimeRange};
 
 /// What becomes of a policy's rows when they expire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,23 +37,38 @@ pub struct Rollup {
     pub every: Duration,
 }
 
+impl Rollup {
+    /// A bucket that lay in two partitions would be summed up twice, and hold the later part alone.
+    pub(crate) fn check(&self, of: &PolicySpec) -> Result<(), Error> {
+        let what = if self.every < Duration::from_secs(1) {
+            "a bucket must be at least 1s wide"
+        } else if !of.shard_duration.as_nanos().is_multiple_of(self.every.as_nanos()) {
+            "a partition must hold whole buckets: the shard duration must be a multiple of a bucket's width"
+        } else {
+            return Ok(());
+        };
+        Err(Error::PolicyInvalid { what })
+    }
+}
+
 /// Rows that are committed at once.
 const BATCH: usize = 20_000;
 
-/// Sums the runs of one partition up. Chunks that are damaged are left out: that is noted already, and
+/// Sums one partition up. Chunks that are damaged are left out: that is noted already, and
 /// waiting makes them no better.
 pub(crate) fn roll_up(
     shared: &Shared,
     database: &Arc<Database>,
     rollup: &Rollup,
     policy: PolicyId,
-    runs: &[Arc<Run>],
+    partition: &Partition,
 ) -> Result<(), Error> {
     let schema = database.schema();
     let into = schema.policy(Some(&rollup.into))?.id;
+    let runs = &partition.runs;
     let cursor = |run| Cursor::new(Arc::clone(run), Arc::clone(&shared.damages));
     let mut cursors: Vec<Cursor> = runs.iter().map(cursor).collect();
-    let all = runs.iter().fold(roaring::RoaringBitmap::new(), |all, run| all | &run.series);
+    let all = runs.iter().fold(RoaringBitmap::new(), |all, run| all | &run.series);
     let mut writer = Writer {
         shared,
         database,
@@ -57,14 +77,20 @@ pub(crate) fn roll_up(
         measurement: MeasurementId(u32::MAX),
         fields: HashMap::new(),
     };
+    let mut before = None;
     for series in all.iter().map(SeriesId::new) {
         let Some(measurement) = schema.index.measurement_of(series) else { continue };
         if writer.measurement != measurement {
             writer.enter(&schema, policy, measurement, series)?;
+            before = writer.before(&all, partition.range.first);
         }
-        sum_up(&mut cursors, &schema, series, rollup.every, |bucket, sums| {
-            writer.add(series, bucket, sums)
-        })?;
+        let pieces = pieces_of(&mut cursors, &schema, series)?;
+        let mut buckets = Buckets::new(fields_of(&pieces), rollup.every);
+        if let Some(before) = &mut before {
+            let own = buckets.fields.iter().map(|field| writer.own(*field)).collect::<Vec<_>>();
+            buckets.before = before.of(series, &own)?;
+        }
+        sum_up(pieces, buckets, |bucket, sums| writer.add(series, bucket, sums))?;
         if shared.pressure.is_stopping() {
             return Ok(());
         }
@@ -72,20 +98,26 @@ pub(crate) fn roll_up(
     writer.commit()
 }
 
-/// Goes through a series' rows, bucket by bucket.
-fn sum_up(
+/// Where a series' rows lie.
+fn pieces_of(
     cursors: &mut [Cursor],
     schema: &Schema,
     series: SeriesId,
-    every: Duration,
-    mut each: impl FnMut(i64, &[(FieldId, Summary)]) -> Result<(), Error>,
-) -> Result<(), Error> {
+) -> Result<Vec<Piece>, Error> {
     let mut pieces = Vec::new();
     for cursor in cursors {
         let found = piece::sealed(cursor, &schema.deletes, series, TimeRange::ALL, &mut pieces);
         unless_damaged(found)?;
     }
-    let mut buckets = Buckets::new(fields_of(&pieces), every);
+    Ok(pieces)
+}
+
+/// Goes through a series' rows, bucket by bucket.
+fn sum_up(
+    mut pieces: Vec<Piece>,
+    mut buckets: Buckets,
+    mut each: impl FnMut(i64, &[(FieldId, Summary)]) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut groups = VecDeque::new();
     piece::group(&mut pieces, &mut groups);
     let mut block = Block::default();
@@ -186,6 +218,62 @@ fn add_step(values: &mut ValueSummary, before: &ValueSummary) {
     }
 }
 
+/// What was last summed up of a measurement's series, with the partitions before.
+struct Before {
+    scan: Scan,
+    /// Where the scan is.
+    at: Option<SeriesId>,
+    /// What it reads: the fields under their own names.
+    fields: Vec<FieldId>,
+    block: Block,
+}
+
+impl Before {
+    /// The last values of these fields of a series. Series come in the order of their ids.
+    fn of(
+        &mut self,
+        series: SeriesId,
+        own: &[Option<FieldId>],
+    ) -> Result<Vec<Option<ValueSummary>>, Error> {
+        while self.at.is_some_and(|at| at < series) {
+            self.at = self.scan.next_series()?;
+        }
+        let mut found = vec![None; own.len()];
+        if self.at != Some(series) {
+            return Ok(found);
+        }
+        let place = |own: &Option<FieldId>| self.fields.iter().position(|it| Some(*it) == *own);
+        let places: Vec<Option<usize>> = own.iter().map(place).collect();
+        let missing = |found: &[Option<ValueSummary>]| {
+            found.iter().zip(&places).any(|(found, place)| found.is_none() && place.is_some())
+        };
+        while missing(&found) {
+            let chunk = match self.scan.next_chunk() {
+                Ok(None) => break,
+                Ok(Some(chunk)) => chunk,
+                Err(fault) => {
+                    unless_damaged(Err(fault))?;
+                    continue;
+                }
+            };
+            let decoded = if places.iter().flatten().all(|place| chunk.summary(*place).is_some()) {
+                false
+            } else {
+                unless_damaged(chunk.decode(&mut self.block))?
+            };
+            for (found, place) in found.iter_mut().zip(&places) {
+                let Some(place) = place.filter(|_| found.is_none()) else { continue };
+                let column = self.block.columns.get(place).filter(|_| decoded);
+                *found = match column {
+                    Some(column) => summary_of(column, &self.block.times).map(|it| it.values),
+                    None => chunk.summary(place).map(|it| it.values.clone()),
+                };
+            }
+        }
+        Ok(found)
+    }
+}
+
 /// Writes rows into the other policy.
 struct Writer<'a> {
     shared: &'a Shared,
@@ -224,6 +312,30 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// A field's last values, where they are numbers: the field of its own name.
+    fn own(&self, field: FieldId) -> Option<FieldId> {
+        let number = matches!(field.field_type(), FieldType::Integer | FieldType::Float);
+        *self.fields.get(&field).filter(|_| number)?.first()?
+    }
+
+    /// What the measurement's series among these had before an instant.
+    fn before(&self, series: &RoaringBitmap, first: i64) -> Option<Before> {
+        let fields: Vec<FieldId> = self.fields.keys().filter_map(|it| self.own(*it)).collect();
+        let tables = self.database.data(self.policy)?.tables();
+        let request = ScanRequest {
+            policy: None,
+            series,
+            fields: &fields,
+            range: TimeRange { first: FIRST_TIME, last: first.saturating_sub(1) },
+            order: Order::Descending,
+        };
+        let deletes = Arc::clone(&self.database.schema().deletes);
+        let scan = Scan::new(tables, deletes, &self.shared.damages, &request);
+        let mut before = Before { scan, at: None, fields, block: Block::default() };
+        before.at = before.scan.next_series().ok()?;
+        Some(before)
+    }
+
     fn add(
         &mut self,
         series: SeriesId,
@@ -237,7 +349,7 @@ impl Writer<'_> {
             values.extend(places.filter_map(|(field, value)| Some(((*field)?, value?))));
         }
         if !values.is_empty() {
-            self.rows.push(series, bucket.max(crate::FIRST_TIME), &values);
+            self.rows.push(series, bucket.max(FIRST_TIME), &values);
         }
         if self.rows.len() >= BATCH { self.commit() } else { Ok(()) }
     }

@@ -85,6 +85,20 @@ impl Snapshot {
         self.schema.generation
     }
 
+    /// Where a policy (without a name, the default one) begins: the first instant of its first partition, or, where
+    /// it has none, of its first row; `None` where it has no rows. A row of before that, which came late, is a moment
+    /// later in a partition of its own.
+    ///
+    /// # Errors
+    ///
+    /// There is no such policy.
+    pub fn begins(&self, policy: Option<&str>) -> Result<Option<i64>, Error> {
+        let policy = self.schema.policy(policy)?;
+        let Some(tables) = self.tables.get(&policy.id) else { return Ok(None) };
+        let first = tables.partitions.values().next().map(|partition| partition.range.first);
+        Ok(first.or_else(|| tables.heads().filter_map(|heads| heads.first()).min()))
+    }
+
     /// Begins to read rows. A snapshot may be scanned by several threads at once, each with a part of
     /// the series.
     ///

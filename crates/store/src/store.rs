@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use roaring::RoaringBitmap;
 
@@ -193,6 +193,7 @@ impl Store {
         spec.shard_duration = change.shard_duration.unwrap_or(spec.shard_duration);
         spec.replicas = change.replicas.unwrap_or(spec.replicas);
         spec.check()?;
+        policy.rollup.as_ref().map_or(Ok(()), |rollup| rollup.check(&spec))?;
         let change = Change::PutPolicy {
             database: database.id,
             policy: policy.id,
@@ -209,7 +210,7 @@ impl Store {
     /// # Errors
     ///
     /// There is no such database, or no such policy, neither this one nor the other; a bucket of less than
-    /// a second; the disk failed.
+    /// a second, or one of which partitions don't hold whole numbers; the disk failed.
     pub fn set_rollup(
         &self,
         database: &str,
@@ -225,9 +226,7 @@ impl Store {
                 let what = "a policy can't be rolled up into itself";
                 return Err(Error::PolicyInvalid { what });
             }
-            if rollup.every < Duration::from_secs(1) {
-                return Err(Error::PolicyInvalid { what: "a bucket must be at least 1s wide" });
-            }
+            rollup.check(&schema.policy(Some(policy))?.spec)?;
         }
         let change = Change::PutRollup { database: database.id, policy: id, rollup };
         self.0.shared.change(&mut order, &database, change)

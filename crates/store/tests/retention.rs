@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -384,6 +385,70 @@ fn series_that_are_dropped_while_they_are_summed_up_leave_no_damage() {
         drop(store);
         assert_eq!(open(folder.path()).stats().damage, []);
     }
+}
+
+#[test]
+fn increases_add_up_across_partitions_and_silences() {
+    let (_folder, store) = store();
+    store.create_policy("db", PolicySpec::new("year", None), false).unwrap();
+    let rollup = Rollup { into: "year".to_owned(), every: Duration::from_secs(600) };
+    store.set_rollup("db", "day", Some(rollup)).unwrap();
+    let hour = now(0) / HOUR * HOUR;
+    let write = |series: &str, from: i64, until: i64| {
+        let mut batch = store.batch("db", None).unwrap();
+        let id = batch.series("m", &[("s", series)]).unwrap();
+        let counter = batch.field(id, "c", FieldType::Integer).unwrap();
+        let float = batch.field(id, "x", FieldType::Float).unwrap();
+        for at in (from..until).step_by(10) {
+            let values = [(counter, FieldValue::Integer(at * 3)), (float, FieldValue::Float(1.5))];
+            batch.push(id, hour + at * 1_000_000_000, &values).unwrap();
+        }
+        batch.commit().unwrap();
+    };
+    // Without a break; silent for an hour; only in the last of three partitions.
+    write("a", 0, 10_800);
+    write("b", 0, 1_000);
+    write("b", 9_000, 9_010);
+    write("c", 9_000, 9_100);
+    store.flush().unwrap();
+    assert_eq!(store.read("db").unwrap().begins(None).unwrap(), Some(hour));
+    assert_eq!(store.read("db").unwrap().begins(Some("year")).unwrap(), None);
+    // One after the other, with sums in heads and in runs.
+    for hours in [25, 26, 27] {
+        let begin = Duration::from_nanos(hour.unsigned_abs());
+        let later = UNIX_EPOCH + begin + Duration::from_secs(hours * 3600 + 60);
+        assert_eq!(store.retain(later).unwrap(), 1, "{hours}");
+        if hours == 26 {
+            store.flush().unwrap();
+        }
+    }
+    let snapshot = store.read("db").unwrap();
+    assert_eq!(snapshot.begins(None).unwrap(), None);
+    assert!(snapshot.begins(Some("year")).unwrap().unwrap() <= hour);
+    let mut increases: HashMap<u32, i64> = HashMap::new();
+    for (series, _, text) in rows_of(&snapshot, Some("year"), "m", TimeRange::ALL) {
+        // c, c_count, c_first, c_increase
+        let increase = text.split(' ').nth(3).unwrap().trim_end_matches('i').parse::<i64>();
+        *increases.entry(series).or_default() += increase.unwrap();
+    }
+    let mut sums: Vec<i64> = increases.into_values().collect();
+    sums.sort_unstable();
+    assert_eq!(sums, [90 * 3, 9_000 * 3, 10_790 * 3]);
+}
+
+#[test]
+fn a_partition_holds_whole_buckets() {
+    let (_folder, store) = store();
+    store.create_policy("db", PolicySpec::new("year", None), false).unwrap();
+    let rollup = |seconds| Rollup { into: "year".to_owned(), every: Duration::from_secs(seconds) };
+    assert!(store.set_rollup("db", "day", Some(rollup(420))).is_err());
+    store.set_rollup("db", "day", Some(rollup(600))).unwrap();
+    let width = |minutes: u64| PolicyChange {
+        shard_duration: Some(Duration::from_secs(minutes * 60)),
+        ..PolicyChange::default()
+    };
+    assert!(store.alter_policy("db", "day", &width(61)).is_err());
+    store.alter_policy("db", "day", &width(70)).unwrap();
 }
 
 #[test]

@@ -95,6 +95,7 @@ A trace holds addresses, ports and counters of everything that was tracked; noth
     #[command(after_long_help = "Examples:
   svcflow edges                              everything the agent on this host counts
   svcflow edges --service 100.1.1.3          only what goes to one service
+  svcflow edges --filter 'tier=db name:app*' only that of such labels and names
   svcflow edges --sort rate --limit 10       the ten busiest now
   svcflow edges --watch --json               one JSON document a line, every interval")]
     Edges(EdgesArgs),
@@ -102,10 +103,11 @@ A trace holds addresses, ports and counters of everything that was tracked; noth
     #[command(after_long_help = "Examples:
   svcflow top                                the agent on this host
   svcflow top --agent http://10.0.0.7:4000   another node's
+  svcflow top --filter tier=db               only what has to do with the databases
 
 Keys: 1 edges, 2 services, 3 endpoints, arrows choose the sort column, r reverses, / filters, space pauses,
 ? lists them all, q quits.")]
-    Top(AgentArgs),
+    Top(TopArgs),
     /// Print the endpoint addresses of a node, one a line
     #[command(after_long_help = "Examples:
   svcflow endpoints http://10.0.0.7:4000              an agent's
@@ -394,10 +396,36 @@ pub(crate) struct AccessArgs {
     pub(crate) insecure: bool,
 }
 
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct FilterArgs {
+    /// Only edges that this selects: labels (tier=db), part of a name (name:app*), an address or network, node:n1,
+    /// proto:udp, port:8080, any text; ! negates; all terms must hold
+    #[arg(long, value_name = "TERMS", value_parser = filter, default_value = "", hide_default_value = true)]
+    pub(crate) filter: String,
+}
+
+/// Faults are found before anybody is asked.
+fn filter(text: &str) -> Result<String, String> {
+    match svcflow_map::Filter::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(fault) => Err(format!("{} (after {} characters)", fault.message, fault.position)),
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TopArgs {
+    #[command(flatten)]
+    pub(crate) agent: AgentArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct EdgesArgs {
     #[command(flatten)]
     pub(crate) agent: AgentArgs,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
     /// Only edges to this service address
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) service: Option<IpAddr>,

@@ -88,7 +88,6 @@ pub enum ClientError {
 
 /// By this route agents answer also behind a server, as in the demo.
 const EDGES: &str = "/api/v1/agent/edges";
-const FRESH: &str = "/api/v1/agent/edges?fresh=1";
 const SVCSTATS: &str = "/svcstats";
 
 /// One agent.
@@ -135,12 +134,18 @@ impl Client {
 
     /// The agent's last look.
     pub(crate) fn edges(&self) -> Result<EdgesDocument, ClientError> {
-        self.get(EDGES)
+        self.get(EDGES, "")
+    }
+
+    /// The edges of the agent's last look that a filter selects.
+    pub(crate) fn filtered(&self, filter: &str) -> Result<EdgesDocument, ClientError> {
+        let encoded = form_urlencoded::byte_serialize(filter.as_bytes());
+        self.get(EDGES, &encoded.fold("?filter=".to_owned(), |all, part| all + part))
     }
 
     /// A look taken now, or in the last second.
     pub(crate) fn fresh_edges(&self) -> Result<EdgesDocument, ClientError> {
-        self.get(FRESH)
+        self.get(EDGES, "?fresh=1")
     }
 
     /// Whoever opened connections and was counted; of a Netplugin, whoever talked to a service.
@@ -159,7 +164,7 @@ impl Client {
     fn svcstats(&self) -> Result<BTreeSet<IpAddr>, ClientError> {
         let address = |text: &str| text.parse().ok();
         let of = |value: &Value| address(value.get("EndpointIP")?.as_str()?);
-        Ok(match self.get(SVCSTATS)? {
+        Ok(match self.get(SVCSTATS, "")? {
             Value::Object(map) => {
                 map.iter().filter_map(|(key, value)| of(value).or_else(|| address(key))).collect()
             }
@@ -168,9 +173,9 @@ impl Client {
         })
     }
 
-    fn get<T: DeserializeOwned>(&self, path: &'static str) -> Result<T, ClientError> {
+    fn get<T: DeserializeOwned>(&self, path: &'static str, query: &str) -> Result<T, ClientError> {
         let url = || self.url.clone();
-        let mut request = Request::get(format!("{}{path}", self.url));
+        let mut request = Request::get(format!("{}{path}{query}", self.url));
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token.header());
         }

@@ -515,7 +515,7 @@ export interface components {
             blind_spots: string[];
             /**
              * Format: int64
-             * @description Live ones, where its source knows them.
+             * @description Live ones; null where its source doesn't follow them one by one.
              */
             connections: number | null;
             /**
@@ -720,6 +720,13 @@ export interface components {
             latest: number | null;
             /**
              * Format: int64
+             * @description Milliseconds between the readings that this was made of, where they are furthest apart: `interval`, or, where
+             *     the range begins before each look is kept, the width of the buckets that looks were summed up to. Of such a
+             *     part whole buckets are answered, and rates are taken over one.
+             */
+            resolution: number;
+            /**
+             * Format: int64
              * @description Milliseconds that rates are taken over.
              */
             step: number;
@@ -783,7 +790,7 @@ export interface components {
             bytes_out: (number | null)[];
             /** @description What it is of. */
             id: string;
-            /** @description A query for `/query?db=…` that gives the same rates; null where it would be too long. */
+            /** @description A query for `/query?db=…` that gives the same rates; null where it would be too long, or where a part of the range is kept as sums. */
             influxql: string | null;
             /** @description What touches these numbers, in order of time. */
             losses: components["schemas"]["Notice"][];

@@ -28,6 +28,7 @@ pub(super) struct EdgesQuery {
     sort: Option<String>,
     limit: Option<String>,
     fresh: Option<String>,
+    filter: Option<String>,
 }
 
 pub(super) async fn edges(
@@ -36,6 +37,10 @@ pub(super) async fn edges(
 ) -> Result<Json<EdgesDocument>, Failure> {
     let Query(query) = query?;
     let filter = Filter::of(&query)?;
+    let named = svcflow_map::Filter::parse(query.filter.as_deref().unwrap_or_default());
+    let named = named.map_err(|fault| {
+        Failure::bad_request(format!("{fault} (after {} characters)", fault.position))
+    })?;
     let sort = parameter::<Sort>("sort", query.sort.as_deref(), Sort::EXPECTED)?;
     let limit = parameter::<usize>("limit", query.limit.as_deref(), "a number of edges")?;
     let fresh = parameter::<Flag>("fresh", query.fresh.as_deref(), "1 or 0")?;
@@ -45,6 +50,13 @@ pub(super) async fn edges(
     };
     let mut document = shared.edges(&snapshot);
     document.edges.retain(|edge| filter.takes(&edge.row));
+    if !named.is_empty() {
+        let names = shared.names.snapshot();
+        let selects = |edge: &EdgeDocument| {
+            named.selects(&edge.row.edge(), &snapshot.node, &names, snapshot.at)
+        };
+        document.edges.retain(selects);
+    }
     if let Some(sort) = sort {
         sort.apply(&mut document.edges);
     }

@@ -77,8 +77,15 @@ fn marks(text: &mut Text, snapshot: &Snapshot) {
     );
     text.line("svcflow_edges_marked", ",mark=\"unsplit\"", count(|m| m.unsplit));
     text.line("svcflow_edges_marked", ",mark=\"remainder\"", count(|m| m.remainder));
-    text.family("svcflow_connections", "gauge", None, "Live connections that the source knows");
-    text.line("svcflow_connections", "", snapshot.connections);
+    if let Some(connections) = snapshot.source.connections {
+        text.family(
+            "svcflow_connections",
+            "gauge",
+            None,
+            "Live connections that the source follows",
+        );
+        text.line("svcflow_connections", "", connections);
+    }
 }
 
 fn names(text: &mut Text, names: &Names, now: Timestamp) {

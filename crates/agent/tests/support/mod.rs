@@ -49,6 +49,7 @@ impl Strings {
             name,
             reason: "a test asks for it".to_owned(),
             blind_spots: vec!["nothing real is seen".to_owned()],
+            follows_connections: name == "conntrack",
         };
         Box::new(FakeSource { strings: self.clone(), description, stated: false })
     }

@@ -96,7 +96,7 @@ pub struct Node {
     pub skew: Option<i64>,
     /// Edges that are remembered of it.
     pub edges: Option<u64>,
-    /// Live ones, where its source knows them.
+    /// Live ones; null where its source doesn't follow them one by one.
     pub connections: Option<u64>,
     /// Of its program.
     pub version: Option<String>,

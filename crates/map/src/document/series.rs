@@ -47,6 +47,6 @@ pub struct Series {
     pub marks: Vec<Mark>,
     /// What touches these numbers, in order of time.
     pub losses: Vec<Notice>,
-    /// A query for `/query?db=…` that gives the same rates; null where it would be too long.
+    /// A query for `/query?db=…` that gives the same rates; null where it would be too long, or where a part of the range is kept as sums.
     pub influxql: Option<String>,
 }

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use svcflow_topology::{Labels, Service};
+use svcflow_model::{Edge, Protocol, Timestamp};
+use svcflow_topology::{Labels, Owner, Service, Snapshot};
 
 use super::{Filter, Requirement, Term, What};
 use crate::catalogue::{AddressId, EdgeKey, ServiceAddress, ServiceId};
@@ -25,6 +26,64 @@ pub(crate) fn selected<'r>(
     edges
 }
 
+impl Filter {
+    /// Whether it selects an edge of a node, by what its parties are called at an instant. Of a window's many
+    /// edges each party is judged once instead.
+    #[must_use]
+    pub fn selects(&self, edge: &Edge, node: &str, names: &Snapshot, at: Timestamp) -> bool {
+        let facts = Facts {
+            node,
+            protocol: edge.protocol,
+            ports: [Some(edge.provider_port), edge.service.map(|service| service.port)],
+        };
+        self.0.iter().all(|term| {
+            holds(term, &facts, || {
+                let owned = |address| {
+                    let owner = names.owner(address, at).map(|found| &**found.entity);
+                    judge_owned(term, address, owner)
+                };
+                let service = edge.service.map(|service| {
+                    let named = names.service(service.address, service.port, edge.protocol, at);
+                    judge_named(term, service.address, named.map(|found| &**found.entity))
+                });
+                [Some(owned(edge.endpoint)), Some(owned(edge.provider)), service]
+            })
+        })
+    }
+}
+
+/// What a term may ask of an edge besides its parties.
+struct Facts<'e> {
+    node: &'e str,
+    protocol: Protocol,
+    ports: [Option<u16>; 2],
+}
+
+/// Whether a term holds for an edge.
+fn holds(term: &Term, facts: &Facts<'_>, parties: impl FnOnce() -> [Option<Verdict>; 3]) -> bool {
+    match term {
+        Term::Labels(all) => {
+            let parties = parties();
+            let mut there = parties.iter().flatten();
+            // Nothing that one party must fulfil, or one does.
+            let fulfilled =
+                !all.iter().any(Requirement::is_positive) || there.any(|verdict| verdict.positive);
+            fulfilled && parties.iter().flatten().all(|verdict| verdict.negative)
+        }
+        Term::Is { what, negated } => {
+            let is = match what {
+                What::Node(name) => facts.node == name,
+                What::Protocol(name) => facts.protocol.to_string().eq_ignore_ascii_case(name),
+                What::Port(port) => facts.ports.contains(&Some(*port)),
+                What::Name(_) | What::Network(_) | What::Text(_) => {
+                    parties().iter().flatten().any(|verdict| verdict.positive)
+                }
+            };
+            is != *negated
+        }
+    }
+}
+
 /// How one party stands to a term's requirements.
 #[derive(Clone, Copy)]
 struct Verdict {
@@ -38,52 +97,29 @@ struct Verdict {
 struct Judge<'t, 's> {
     naming: &'t Naming<'s>,
     term: &'t Term,
-    /// Whether the term asks for anything that one party must fulfil.
-    asks: bool,
     addresses: PerId<IpAddr, Option<Verdict>>,
     services: PerId<ServiceAddress, Option<Verdict>>,
 }
 
 impl<'t, 's> Judge<'t, 's> {
     fn new(naming: &'t Naming<'s>, term: &'t Term) -> Self {
-        let asks = match term {
-            Term::Labels(all) => all.iter().any(Requirement::is_positive),
-            Term::Is { .. } => true,
-        };
         Self {
             naming,
             term,
-            asks,
             addresses: PerId::filled(None, naming.catalogue.addresses().len()),
             services: PerId::filled(None, naming.catalogue.services().len()),
         }
     }
 
     fn takes(&mut self, edge: &EdgeKey) -> bool {
-        match self.term {
-            Term::Labels(_) => {
-                let parties = self.parties(edge);
-                let mut there = parties.iter().flatten();
-                let fulfilled = !self.asks || there.any(|verdict| verdict.positive);
-                fulfilled && parties.iter().flatten().all(|verdict| verdict.negative)
-            }
-            Term::Is { what, negated } => self.is(edge, what) != *negated,
-        }
-    }
-
-    fn is(&mut self, edge: &EdgeKey, what: &What) -> bool {
         let catalogue = self.naming.catalogue;
-        match what {
-            What::Node(name) => catalogue.node(edge.node) == name,
-            What::Protocol(name) => edge.protocol.to_string().eq_ignore_ascii_case(name),
-            What::Port(port) => {
-                let service = edge.service.map(|service| catalogue.service(service).port);
-                edge.provider_port == *port || service == Some(*port)
-            }
-            What::Name(_) | What::Network(_) | What::Text(_) => {
-                self.parties(edge).iter().flatten().any(|verdict| verdict.positive)
-            }
-        }
+        let service = edge.service.map(|service| catalogue.service(service).port);
+        let facts = Facts {
+            node: catalogue.node(edge.node),
+            protocol: edge.protocol,
+            ports: [Some(edge.provider_port), service],
+        };
+        holds(self.term, &facts, || self.parties(edge))
     }
 
     fn parties(&mut self, edge: &EdgeKey) -> [Option<Verdict>; 3] {
@@ -114,18 +150,24 @@ fn remembered<T>(
 }
 
 fn judge_address(naming: &Naming<'_>, term: &Term, id: AddressId) -> Verdict {
-    let owner = naming.owner(id);
+    let owner = naming.owner(id).map(|owner| &**owner.entity);
+    judge_owned(term, naming.catalogue.address(id), owner)
+}
+
+fn judge_owned(term: &Term, address: IpAddr, owner: Option<&Owner>) -> Verdict {
     let nothing = Labels::default();
-    let labels = owner.map_or(&nothing, |owner| &owner.entity.labels);
-    let name = owner.map(|owner| owner.entity.name.as_str());
-    judge(term, naming.catalogue.address(id), name, &[labels])
+    let labels = owner.map_or(&nothing, |owner| &owner.labels);
+    judge(term, address, owner.map(|owner| owner.name.as_str()), &[labels])
 }
 
 fn judge_service(naming: &Naming<'_>, term: &Term, id: ServiceId) -> Verdict {
-    let address = naming.catalogue.service(id).address;
-    match naming.service(id) {
-        Some(named) => {
-            let service: &Service = named.entity;
+    let service = naming.service(id).map(|named| &**named.entity);
+    judge_named(term, naming.catalogue.service(id).address, service)
+}
+
+fn judge_named(term: &Term, address: IpAddr, service: Option<&Service>) -> Verdict {
+    match service {
+        Some(service) => {
             let labels = [&service.labels, &service.selectors];
             judge(term, address, Some(&service.full_name()), &labels)
         }

@@ -150,6 +150,7 @@ impl World {
             latest: Some(LATEST),
             earliest: Some(FIRST),
             grid: grid(),
+            summed: None,
         };
         let window = Window::of(asked, clock).unwrap();
         let mut catalogue = Catalogue::default();

@@ -142,7 +142,7 @@ fn node(
         lag: behind,
         skew: agent.clock_skew_seconds.map(milliseconds),
         edges: seen.is_some().then_some(agent.edges),
-        connections: None,
+        connections: source.connections,
         version: (!source.version.is_empty()).then_some(source.version),
         source: (!source.name.is_empty())
             .then_some(SourceName { name: source.name, reason: source.reason }),
@@ -191,6 +191,7 @@ fn millis(rfc3339: &str) -> Option<Millis> {
 
 #[cfg(test)]
 mod tests {
+    use svcflow_agent::SourceDocument;
     use svcflow_collector::status::NodesDocument;
 
     use super::*;
@@ -214,6 +215,17 @@ mod tests {
             sinks: vec![],
             discovery_faults: std::collections::BTreeMap::new(),
         }
+    }
+
+    #[test]
+    fn connections_are_known_where_the_source_follows_them() {
+        let of = |connections| {
+            let mut document = document(AgentState::Ok, None);
+            document.nodes[0].source =
+                Some(SourceDocument { connections, ..SourceDocument::default() });
+            Collected::new(move || Some(document.clone())).agents(0).remove(0).node.connections
+        };
+        assert_eq!((of(Some(0)), of(Some(42)), of(None)), (Some(0), Some(42), None));
     }
 
     #[test]

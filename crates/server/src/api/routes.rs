@@ -93,6 +93,7 @@ fn make_series(view: &View<'_>, Question { query, .. }: &Question) -> Result<Mad
         group: query.group()?,
         side: query.side()?,
         points: query.points()?,
+        summed_in: view.known.summed_in().map(str::to_owned),
     };
     let reading = view.read(window)?;
     let provided = view.provided(window.at);

@@ -1,13 +1,16 @@
 //! From the embedded store to what [`svcflow_map`] works on.
 //!
 //! [`Index`] keeps in memory what changes rarely: which edges there are, when each node reported, marks and
-//! losses. [`read`] goes through the counters of a window; [`columns`] through those of a series.
+//! losses. [`read`] goes through the counters of a window; [`columns`] through those of a series. Which retention
+//! policy answers which part of a range is said in [`policies`] alone.
 
 mod edges;
 mod index;
 mod latest;
+mod policies;
 mod read;
 mod reports;
+mod rows;
 mod scan;
 mod walk;
 

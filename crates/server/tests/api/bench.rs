@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::Value;
-use svcflow_influxql::Statement;
 use svcflow_map::document::Node;
 use svcflow_model::{Cidr, Timestamp};
-use svcflow_query::{Cancel, QueryError, ResultSink, Session};
-use svcflow_server::{Agent, Agents, Api, Config, Engine, Server, bind};
+use svcflow_server::{Agent, Agents, Api, Config, Server, bind};
 use svcflow_store::{FieldType, FieldValue, Options, PolicySpec, Store};
 use svcflow_topology::{Facts, Limits, Names, Owner, OwnerKind, Service, Topology, Update};
 use tokio::sync::oneshot;
@@ -21,21 +19,6 @@ use tokio::sync::oneshot;
 /// Data ends here unless a test goes on: a multiple of ten seconds.
 pub(crate) const LATEST: i64 = 1_790_000_000_000;
 const SECOND: i64 = 1_000_000_000;
-
-/// Answers nothing: these tests don't query.
-struct NoEngine;
-
-impl Engine for NoEngine {
-    fn execute(
-        &self,
-        _: &Statement,
-        _: &Session,
-        _: &Cancel,
-        _: &mut dyn ResultSink,
-    ) -> Result<(), QueryError> {
-        Ok(())
-    }
-}
 
 /// Agents that a test sets.
 #[derive(Clone, Default)]
@@ -68,6 +51,14 @@ impl Bench {
     }
 
     pub(crate) fn start_with(change: impl FnOnce(&mut Config, &tempfile::TempDir)) -> Self {
+        Self::start_every(Duration::from_secs(10), change)
+    }
+
+    /// Of agents that look this often.
+    pub(crate) fn start_every(
+        interval: Duration,
+        change: impl FnOnce(&mut Config, &tempfile::TempDir),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), Options::default()).unwrap();
         store.create_database("telegraf", PolicySpec::new("autogen", None)).unwrap();
@@ -78,12 +69,13 @@ impl Bench {
         let (names, agents) = (Names::default(), SetAgents::default());
         let api = Api {
             database: "telegraf".to_owned(),
-            interval: Duration::from_secs(10),
+            interval,
             names: names.clone(),
             agents: Arc::new(agents.clone()),
         };
+        let engine = svcflow_query::Engine::new(store.clone(), svcflow_query::Limits::default());
         let clock = Arc::new(move || clock.load(Ordering::SeqCst));
-        let server = Server::new(&config, store.clone(), Box::new(NoEngine), clock).unwrap();
+        let server = Server::new(&config, store.clone(), Box::new(engine), clock).unwrap();
         let server = server.with_api(api);
         let (stop, stopped) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();
@@ -267,7 +259,7 @@ pub(crate) struct Writer<'b> {
 }
 
 /// An edge's tags without the node's: `"11.1.1.2 > 100.1.1.3:8080 > 10.1.1.7:80"`.
-fn tags(text: &str, node: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn tags(text: &str, node: &str) -> Vec<(&'static str, String)> {
     let parts: Vec<&str> = text.split(" > ").collect();
     let socket = |text: &str| text.parse::<SocketAddr>().unwrap();
     let provider = socket(parts[parts.len() - 1]);
@@ -330,6 +322,39 @@ impl Writer<'_> {
                 ("PacketsOut", packets(bytes_out)),
             ],
         );
+    }
+
+    /// Integers of these fields, at instants in milliseconds.
+    pub(crate) fn rows(
+        &self,
+        measurement: &str,
+        tags: &[(&'static str, String)],
+        fields: &[&str],
+        rows: impl Iterator<Item = (i64, Vec<i64>)>,
+    ) {
+        self.rows_in(None, measurement, tags, fields, rows);
+    }
+
+    pub(crate) fn rows_in(
+        &self,
+        policy: Option<&str>,
+        measurement: &str,
+        tags: &[(&'static str, String)],
+        fields: &[&str],
+        rows: impl Iterator<Item = (i64, Vec<i64>)>,
+    ) {
+        let tags: Vec<(&str, &str)> =
+            tags.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let mut batch = self.bench.store.batch("telegraf", policy).unwrap();
+        let series = batch.series(measurement, &tags).unwrap();
+        let field = |name: &&str| batch.field(series, name, FieldType::Integer).unwrap();
+        let fields: Vec<_> = fields.iter().map(field).collect();
+        for (at, values) in rows {
+            let values = values.into_iter().map(FieldValue::Integer);
+            let row: Vec<_> = fields.iter().copied().zip(values).collect();
+            batch.push(series, at * 1_000_000, &row).unwrap();
+        }
+        batch.commit().unwrap();
     }
 
     /// A report of the node.

@@ -12,4 +12,5 @@ mod contract;
 mod history;
 mod http;
 mod live;
+mod past;
 mod shown;

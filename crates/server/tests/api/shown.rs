@@ -12,7 +12,7 @@ fn the_map_of_the_demo_is_whole() {
     assert_eq!(
         map["range"],
         json!({
-            "from": LATEST - 300_000, "until": LATEST, "at": LATEST, "step": 10_000, "interval": 10_000,
+            "from": LATEST - 300_000, "until": LATEST, "at": LATEST, "step": 10_000, "interval": 10_000, "resolution": 10_000,
             "earliest": LATEST - 3_600_000, "latest": LATEST
         })
     );

@@ -22,7 +22,10 @@ use docker::Containers;
 
 use super::history::{History, Named};
 use super::serving::{Listen, Serving};
-use crate::args::{AccessArgs, AgentArgs, DemoOptions, EdgesArgs, LabHostOptions, Runtime, SortBy};
+use crate::args::{
+    AccessArgs, AgentArgs, DemoOptions, EdgesArgs, FilterArgs, LabHostOptions, Runtime, SortBy,
+    TopArgs,
+};
 use crate::exit::CliError;
 use crate::settings::ServerFile;
 use crate::{output, top};
@@ -91,7 +94,7 @@ fn live(
     let until = options.duration.map(|duration| Instant::now() + duration);
     let source = AgentArgs { agent: own.url(), access: AccessArgs::default() };
     let seen = if output::is_terminal() && !options.json {
-        top::run(&source, until)
+        top::run(&TopArgs { agent: source, filter: FilterArgs::default() }, until)
     } else {
         watch(source, options, &mut history, until)
     };
@@ -125,6 +128,7 @@ fn watch(
 ) -> Result<(), CliError> {
     let edges = EdgesArgs {
         agent,
+        filter: FilterArgs::default(),
         service: None,
         endpoint: None,
         provider: None,

@@ -38,7 +38,7 @@ pub(crate) fn until(args: &EdgesArgs, end: Option<Instant>) -> Result<(), CliErr
     let client = Client::new(&args.agent.agent, &args.agent.access)?;
     let mut last = None;
     loop {
-        let mut document = client.edges()?;
+        let mut document = client.filtered(&args.filter.filter)?;
         let this = Some((document.epoch, document.sequence));
         if last != this {
             last = this;

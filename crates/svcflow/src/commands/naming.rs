@@ -70,10 +70,14 @@ impl Naming {
     }
 }
 
-/// How long the database keeps samples; `None`: for ever.
+/// How long the database keeps samples, or the sums of them; `None`: for ever.
 fn kept_for(store: &Store, database: &str) -> Result<Option<Duration>, CliError> {
     let policies = store.policies(database).map_err(CliError::Names)?;
-    Ok(policies.into_iter().find(|policy| policy.default).and_then(|policy| policy.spec.duration))
+    let Some(default) = policies.iter().find(|policy| policy.default) else { return Ok(None) };
+    let into = default.rollup.as_ref().map(|rollup| &rollup.into);
+    let sums = policies.iter().find(|policy| Some(&policy.spec.name) == into);
+    let sums = sums.map_or(Some(Duration::ZERO), |policy| policy.spec.duration);
+    Ok(default.spec.duration.zip(sums).map(|(rows, sums)| rows.max(sums)))
 }
 
 async fn keep_all(kept: Kept, mut inbox: mpsc::Receiver<Vec<Record>>, span: Option<Duration>) {

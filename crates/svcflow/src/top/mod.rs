@@ -10,21 +10,22 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use svcflow_agent::EdgesDocument;
 
 use self::state::{COLUMNS, State, View};
-use crate::args::AgentArgs;
+use crate::args::TopArgs;
 use crate::client::{Client, ClientError};
 use crate::exit::CliError;
 
 /// Shows an agent until the user quits, or until `end`.
-pub(crate) fn run(args: &AgentArgs, end: Option<Instant>) -> Result<(), CliError> {
-    let client = Client::new(&args.agent, &args.access)?;
+pub(crate) fn run(args: &TopArgs, end: Option<Instant>) -> Result<(), CliError> {
+    let client = Client::new(&args.agent.agent, &args.agent.access)?;
     if !crate::output::is_terminal() {
         return Err(CliError::NoTerminal);
     }
-    let first = client.edges()?;
+    let filter = args.filter.filter.clone();
+    let first = client.filtered(&filter)?;
     // One look waits at most; the poller blocks rather than queueing old ones.
     let (send, looks) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
-        while send.send(client.edges()).is_ok() {
+        while send.send(client.filtered(&filter)).is_ok() {
             std::thread::sleep(Duration::from_millis(500));
         }
     });

@@ -59,8 +59,12 @@ pub(crate) fn agent(node: &str, edges: Vec<(Edge, Counters)>) -> Agent {
 
 /// The same, with options of its own.
 pub(crate) fn agent_with(edges: Edges, options: Options) -> Agent {
-    let description =
-        Description { name: "replay", reason: "a test".to_owned(), blind_spots: Vec::new() };
+    let description = Description {
+        name: "replay",
+        reason: "a test".to_owned(),
+        blind_spots: Vec::new(),
+        follows_connections: false,
+    };
     let source = Box::new(Given { edges, description });
     serving(start(source, options).unwrap())
 }

@@ -6,18 +6,17 @@ use std::sync::Arc;
 
 use svcflow_map::intern::PerId;
 use svcflow_map::{
-    Catalogue, Clock, Coverage, EdgeId, EdgeKey, Grid, Losses, MarkSet, MarkTimeline, Millis,
-    NodeHistory, NodeId,
+    Buckets, Catalogue, Clock, Coverage, EdgeId, EdgeKey, Grid, Losses, MarkSet, MarkTimeline,
+    Millis, NodeHistory, NodeId,
 };
 use svcflow_model::Marks;
-use svcflow_store::{
-    Block, Error, FieldId, FieldValue, Measurement, Order, RoaringBitmap, ScanRequest, SeriesId,
-    Snapshot, Store, TimeRange,
-};
+use svcflow_store::{Block, Error, Measurement, Order, RoaringBitmap, SeriesId, Store, TimeRange};
 
 use super::edges::edge_of;
-use super::reports::{Report, Reports, Run, take_loss};
-use super::scan::{ReadError, count, each_row, fields, millis};
+use super::policies::Stored;
+use super::reports::{Columns, News, Report, Reports, take_loss};
+use super::rows::{each_row, ends};
+use super::scan::ReadError;
 use super::{COUNTERS, LOSSES, MARKS, NODES, TRAFFIC};
 
 /// Nodes that reported this long before the latest are looked for one by one.
@@ -76,17 +75,23 @@ pub(in crate::api) struct Index {
     marks: Arc<HashMap<EdgeId, MarkTimeline>>,
     latest: Option<Millis>,
     kept: Option<i64>,
+    summed: Option<Buckets>,
 }
 
-/// An index and the snapshot that it was last compared with.
+/// An index and what it was last compared with.
 pub(in crate::api) struct Known {
     pub(in crate::api) index: Arc<Index>,
     /// `None` where the database isn't there yet.
-    pub(super) snapshot: Option<Snapshot>,
+    pub(super) stored: Option<Stored>,
     pub(in crate::api) clock: Clock,
 }
 
 impl Known {
+    /// The policy that older rows were summed up in, where there is one.
+    pub(in crate::api) fn summed_in(&self) -> Option<&str> {
+        self.stored.as_ref()?.summed_in()
+    }
+
     /// What a store knows now, going on from `index`.
     pub(in crate::api) fn of(
         index: &Arc<Index>,
@@ -94,17 +99,17 @@ impl Known {
         database: &str,
         now: Millis,
     ) -> Result<Self, ReadError> {
-        let snapshot = match store.read(database) {
+        let stored = match store.read(database) {
             Err(Error::DatabaseNotFound { .. }) => None,
-            read => Some(read?),
+            read => Some(Stored::new(read?, index.grid)?),
         };
-        let index = match &snapshot {
-            Some(snapshot) => index.refreshed(snapshot, now)?,
+        let index = match &stored {
+            Some(stored) => index.refreshed(stored, now)?,
             None if index.generation.is_none() => Arc::clone(index),
             None => Arc::new(Index { version: index.version + 1, ..Index::new(index.grid) }),
         };
         let clock = index.clock(now);
-        Ok(Self { index, snapshot, clock })
+        Ok(Self { index, stored, clock })
     }
 }
 
@@ -122,6 +127,7 @@ impl Index {
             marks: Arc::default(),
             latest: None,
             kept: None,
+            summed: None,
         }
     }
 
@@ -135,6 +141,7 @@ impl Index {
             latest: self.latest,
             earliest: first.map(|first| kept.map_or(first, |kept| first.max(kept))),
             grid: self.grid,
+            summed: self.summed,
         }
     }
 
@@ -167,27 +174,22 @@ impl Index {
     }
 
     /// This, brought up to date; the same where nothing is new.
-    fn refreshed(
-        self: &Arc<Self>,
-        snapshot: &Snapshot,
-        now: Millis,
-    ) -> Result<Arc<Self>, ReadError> {
-        let generation = Some(snapshot.generation());
-        let old = self.generation != generation || now.saturating_sub(self.made) > LIFETIME;
+    fn refreshed(self: &Arc<Self>, stored: &Stored, now: Millis) -> Result<Arc<Self>, ReadError> {
+        let (generation, summed) = (Some(stored.snapshot().generation()), stored.buckets());
+        let old = self.generation != generation
+            || self.summed != summed
+            || now.saturating_sub(self.made) > LIFETIME;
         let mut next = if old {
-            let empty =
-                Self { generation, made: now, version: self.version, ..Self::new(self.grid) };
-            Update { index: empty, changed: true, snapshot }
+            let version = self.version;
+            let empty = Self { generation, made: now, version, summed, ..Self::new(self.grid) };
+            Update { index: empty, changed: true, stored }
         } else {
-            Update { index: Self::clone(self), changed: false, snapshot }
+            Update { index: Self::clone(self), changed: false, stored }
         };
         next.nodes()?;
         next.series()?;
         next.nodes_without_reports()?;
-        let duration = snapshot.policies().into_iter().find(|policy| policy.default);
-        let duration = duration.and_then(|policy| policy.spec.duration);
-        next.index.kept =
-            duration.map(|duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
+        next.index.kept = stored.kept();
         let latest = next.index.accounted(now).max(next.index.latest);
         if !next.changed && latest == self.latest {
             return Ok(Arc::clone(self));
@@ -213,16 +215,17 @@ impl Index {
 struct Update<'s> {
     index: Index,
     changed: bool,
-    snapshot: &'s Snapshot,
+    stored: &'s Stored,
 }
 
 impl Update<'_> {
+    fn measurement(&self, name: &str) -> Option<Measurement> {
+        self.stored.snapshot().measurement(name)
+    }
+
     /// New reports, and with them new losses and marks.
     fn nodes(&mut self) -> Result<(), ReadError> {
-        let Some(measurement) = self.snapshot.measurement(NODES) else { return Ok(()) };
-        let [Some(epoch), Some(sequence)] = fields(&measurement, ["Epoch", "Sequence"])? else {
-            return Ok(());
-        };
+        let Some(measurement) = self.measurement(NODES) else { return Ok(()) };
         let lasts: Vec<(u32, Option<i64>)> = measurement
             .series_all()
             .iter()
@@ -239,7 +242,7 @@ impl Update<'_> {
         for (series, after) in asked {
             let first = after.map_or(i64::MIN, |after| after.saturating_add(1));
             let range = TimeRange { first, last: i64::MAX };
-            self.reports(&measurement, &series, &[epoch, sequence], range)?;
+            self.reports(&measurement, &series, range)?;
         }
         Ok(())
     }
@@ -253,34 +256,30 @@ impl Update<'_> {
         &mut self,
         measurement: &Measurement,
         series: &RoaringBitmap,
-        fields: &[FieldId; 2],
         range: TimeRange,
     ) -> Result<(), ReadError> {
         if series.is_empty() {
             return Ok(());
         }
-        let request = ScanRequest { policy: None, series, fields, range, order: Order::Ascending };
-        let (mut scan, mut block) = (self.snapshot.scan(&request)?, Block::default());
-        while let Some(series) = scan.next_series()? {
-            let Some(name) = measurement.tag(series, "Node") else { continue };
-            let mut news = Vec::new();
-            while let Some(chunk) = scan.next_chunk()? {
-                if let Some(run) = Run::of(&chunk, self.index.grid) {
-                    news.push(News::Run(run));
-                    continue;
-                }
-                chunk.decode(&mut block)?;
-                let integer = |column: usize, row| match block.columns.get(column)?.get(row)? {
-                    FieldValue::Integer(value) => Some(value),
-                    _ => None,
-                };
-                for (row, at) in block.times.iter().enumerate() {
-                    if let (Some(epoch), Some(sequence)) = (integer(0, row), integer(1, row)) {
-                        news.push(News::One(Report { at: *at, epoch, sequence }));
+        for part in self.stored.parts(range) {
+            let Some(columns) = Columns::of(part.policy, measurement)? else { continue };
+            let order = Order::Ascending;
+            let mut scan = self.stored.scan(part, series, columns.fields(), order)?;
+            let mut block = Block::default();
+            while let Some(series) = scan.next_series()? {
+                let Some(name) = measurement.tag(series, "Node") else { continue };
+                let mut news = Vec::new();
+                while let Some(chunk) = scan.next_chunk()? {
+                    match columns.run(&chunk, self.index.grid) {
+                        Some(run) => news.push(News::Run(run)),
+                        None => {
+                            chunk.decode(&mut block)?;
+                            news.extend(columns.reports(&block).map(News::One));
+                        }
                     }
                 }
+                self.take(name, &news)?;
             }
-            self.take(name, &news)?;
         }
         Ok(())
     }
@@ -298,13 +297,14 @@ impl Update<'_> {
         let range = TimeRange { first, last: newest };
         self.losses(name, node, range)?;
         self.marks(name, range)?;
-        let grid = self.index.grid;
+        let (grid, summed) = (self.index.grid, self.index.summed);
         let Some(Node { reports, losses }) = self.index.nodes.get_mut(node) else { return Ok(()) };
         for news in news {
             match (reports.as_mut(), news) {
-                (None, News::One(report)) => *reports = Some(Reports::new(grid, *report)),
+                (None, News::One(report)) => *reports = Some(Reports::new((grid, summed), *report)),
                 (None, News::Run(run)) => {
-                    reports.insert(Reports::new(grid, run.first)).take_run(*run, losses);
+                    let first = Reports::new((grid, summed), run.first);
+                    reports.insert(first).take_run(*run, losses);
                 }
                 (Some(reports), News::One(report)) => reports.take(*report, losses),
                 (Some(reports), News::Run(run)) => reports.take_run(*run, losses),
@@ -314,49 +314,36 @@ impl Update<'_> {
     }
 
     fn losses(&mut self, name: &str, node: NodeId, range: TimeRange) -> Result<(), ReadError> {
-        let Some(measurement) = self.snapshot.measurement(LOSSES) else { return Ok(()) };
-        let [Some(counts), Some(bytes)] = fields(&measurement, ["Count", "Bytes"])? else {
-            return Ok(());
-        };
+        let Some(measurement) = self.measurement(LOSSES) else { return Ok(()) };
         let Some(Node { losses, .. }) = self.index.nodes.get_mut(node) else { return Ok(()) };
         let series = measurement.series_with("Node", name);
-        each_row(self.snapshot, &series, &[counts, bytes], range, |series, at, block, row| {
-            let kind = measurement.tag(series, "Kind").unwrap_or("unknown");
-            let value = |column| count(block.columns.get(column), row).unwrap_or(0);
-            take_loss(losses, kind, millis(at), value(0), value(1));
-        })?;
-        Ok(())
+        let asked = (&series, &["Count", "Bytes"]);
+        each_row(self.stored, &measurement, asked, range, |row| {
+            let kind = measurement.tag(row.series, "Kind").unwrap_or("unknown");
+            let value = |field| row.count(field).unwrap_or(0);
+            take_loss(losses, kind, row.at, value(0), value(1));
+        })
     }
 
     fn marks(&mut self, name: &str, range: TimeRange) -> Result<(), ReadError> {
-        let Some(measurement) = self.snapshot.measurement(MARKS) else { return Ok(()) };
+        let Some(measurement) = self.measurement(MARKS) else { return Ok(()) };
         let names = ["Uncounted", "Undercounted", "DirectionUnknown", "Unsplit", "Remainder"];
-        let there = fields(&measurement, names)?;
-        let ids: Vec<FieldId> = there.iter().flatten().copied().collect();
-        let column = |name: usize| there.iter().take(name).flatten().count();
-        let columns =
-            [0, 1, 2, 3, 4].map(|name| (there.get(name) != Some(&None)).then(|| column(name)));
         let catalogue = Arc::make_mut(&mut self.index.catalogue);
         let marks = Arc::make_mut(&mut self.index.marks);
         let series = measurement.series_with("Node", name);
-        each_row(self.snapshot, &series, &ids, range, |series, at, block, row| {
-            let Some((node, edge)) = edge_of(measurement.tags(series)) else { return };
-            let flag = |column: Option<usize>| {
-                let value = column.and_then(|column| block.columns.get(column)?.get(row));
-                value == Some(FieldValue::Boolean(true))
-            };
+        each_row(self.stored, &measurement, (&series, &names), range, |row| {
+            let Some((node, edge)) = edge_of(measurement.tags(row.series)) else { return };
             let [uncounted, undercounted, direction_unknown, unsplit, remainder] =
-                columns.map(flag);
+                [0, 1, 2, 3, 4].map(|field| row.flag(field));
             let set = Marks { uncounted, undercounted, direction_unknown, unsplit, remainder };
             let id = catalogue.add(node, &edge);
-            marks.entry(id).or_default().set(millis(at), MarkSet::from(set));
-        })?;
-        Ok(())
+            marks.entry(id).or_default().set(row.at, MarkSet::from(set));
+        })
     }
 
     /// New series of the counters.
     fn series(&mut self) -> Result<(), ReadError> {
-        let Some(measurement) = self.snapshot.measurement(TRAFFIC) else { return Ok(()) };
+        let Some(measurement) = self.measurement(TRAFFIC) else { return Ok(()) };
         let new = measurement.series_all() - &self.index.series.looked_at;
         if new.is_empty() {
             return Ok(());
@@ -384,11 +371,11 @@ impl Update<'_> {
             series.all.insert(number);
         }
         series.looked_at |= &new;
-        let ids: Vec<FieldId> = fields(&measurement, COUNTERS)?.into_iter().flatten().collect();
         let edges = &new & &series.all;
-        for (id, first) in ends(self.snapshot, &edges, &ids, Order::Ascending)? {
+        let (asked, order) = ((&edges, &COUNTERS), Order::Ascending);
+        for (id, first) in ends(self.stored, &measurement, asked, TimeRange::ALL, order)? {
             if let Some(edge) = series.edge(id) {
-                series.first.set(edge, millis(first));
+                series.first.set(edge, first);
             }
         }
         Ok(())
@@ -408,24 +395,23 @@ impl Update<'_> {
             })
             .map(|(id, name)| (id, Arc::clone(name)))
             .collect();
-        let measurement = self.snapshot.measurement(TRAFFIC).filter(|_| !bare.is_empty());
+        let measurement = self.measurement(TRAFFIC).filter(|_| !bare.is_empty());
         let Some(measurement) = measurement else { return Ok(()) };
-        let ids: Vec<FieldId> = fields(&measurement, COUNTERS)?.into_iter().flatten().collect();
         for (id, name) in bare {
             let series = measurement.series_with("Node", &name) & &self.index.series.all;
-            let lasts = ends(self.snapshot, &series, &ids, Order::Descending)?;
+            let (asked, order) = ((&series, &COUNTERS), Order::Descending);
+            let lasts = ends(self.stored, &measurement, asked, TimeRange::ALL, order)?;
             let edges = lasts.iter().filter_map(|(id, _)| self.index.series.edge(*id));
             let first = edges.filter_map(|edge| self.index.series.first.get(edge)).min();
             let last = lasts.iter().map(|(_, last)| *last).max();
             let (Some(first), Some(last)) = (first.copied(), last) else { continue };
             self.index.nodes.reach(id, Node::default);
             let Some(node) = self.index.nodes.get_mut(id) else { continue };
-            let report = |at| Report { at, epoch: NONE, sequence: 0 };
-            let reports = node.reports.get_or_insert_with(|| {
-                Reports::new(self.index.grid, report(first.saturating_mul(1_000_000)))
-            });
-            if last > reports.last.at {
-                reports.coverage.report(millis(last), u64::MAX);
+            let report = |at: Millis| Report::without_number(at.saturating_mul(1_000_000), NONE);
+            let on = (self.index.grid, self.index.summed);
+            let reports = node.reports.get_or_insert_with(|| Reports::new(on, report(first)));
+            if report(last).at > reports.last.at {
+                reports.coverage.report(last, u64::MAX);
                 reports.last = report(last);
                 self.changed = true;
             }
@@ -436,64 +422,3 @@ impl Update<'_> {
 
 /// The epoch of nodes without reports; as good a name as any other, and no counters have it.
 const NONE: i64 = i64::MIN;
-
-/// What a node tells anew.
-enum News {
-    One(Report),
-    Run(Run),
-}
-
-impl News {
-    const fn at(&self) -> i64 {
-        match self {
-            Self::One(report) => report.at,
-            Self::Run(run) => run.first.at,
-        }
-    }
-
-    const fn until(&self) -> i64 {
-        match self {
-            Self::One(report) => report.at,
-            Self::Run(run) => run.last_at(),
-        }
-    }
-}
-
-/// Each series' first or last instant.
-fn ends(
-    snapshot: &Snapshot,
-    series: &RoaringBitmap,
-    fields: &[FieldId],
-    order: Order,
-) -> Result<Vec<(SeriesId, i64)>, ReadError> {
-    let mut all = Vec::new();
-    if series.is_empty() || fields.is_empty() {
-        return Ok(all);
-    }
-    let range = TimeRange::ALL;
-    let request = ScanRequest { policy: None, series, fields, range, order };
-    let (mut scan, mut block) = (snapshot.scan(&request)?, Block::default());
-    while let Some(id) = scan.next_series()? {
-        while let Some(chunk) = scan.next_chunk()? {
-            let summary = chunk.summary(0).map(|summary| match order {
-                Order::Ascending => summary.first_time,
-                Order::Descending => summary.last_time,
-            });
-            let end = match summary {
-                Some(end) => Some(end),
-                None => {
-                    chunk.decode(&mut block)?;
-                    match order {
-                        Order::Ascending => block.times.first().copied(),
-                        Order::Descending => block.times.last().copied(),
-                    }
-                }
-            };
-            if let Some(end) = end {
-                all.push((id, end));
-                break;
-            }
-        }
-    }
-    Ok(all)
-}

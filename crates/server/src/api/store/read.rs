@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use svcflow_map::intern::PerId;
 use svcflow_map::{
     Columns, Coverage, EdgeId, EdgeKey, Follow, Millis, NodeId, Observed, PARTS, Readings, Shape,
-    Span, Steps, Stretch, Window, known_parts,
+    Span, Steps, Stretch, Summed, Window, known_parts,
 };
 use svcflow_model::Counters;
-use svcflow_store::{Block, FieldId, Order, RoaringBitmap, ScanRequest};
+use svcflow_store::{Order, RoaringBitmap};
 
 use super::index::{Index, Known};
-use super::scan::{ReadError, fields, millis, range};
-use super::walk::{Visitor, Walk};
+use super::rows::ends;
+use super::scan::{ReadError, range};
+use super::walk::{Lane, Visitor, Walk};
 use super::{COUNTERS, TRAFFIC};
 use crate::http::chain;
 
@@ -43,33 +44,24 @@ pub(in crate::api) struct Reading {
 /// What is asked of the store for both.
 struct Source<'k> {
     known: &'k Known,
-    fields: Vec<FieldId>,
-    columns: [Option<usize>; 4],
+    lanes: Vec<Lane<'k>>,
     deadline: Instant,
-    /// Whether every row is decoded.
-    exact: bool,
 }
 
 impl<'k> Source<'k> {
     fn new(known: &'k Known, series: u64, span: Span) -> Result<Self, ReadError> {
-        let measurement = known.snapshot.as_ref().and_then(|it| it.measurement(TRAFFIC));
-        let there = match measurement {
-            Some(measurement) => fields(&measurement, COUNTERS)?,
-            None => [None; 4],
-        };
-        let place = |counter: usize| {
-            let before = there.iter().take(counter).flatten().count();
-            there.get(counter).copied().flatten().map(|_| before)
-        };
-        let intervals = span.length() / known.clock.grid.interval();
-        let rows = series.saturating_mul(intervals.unsigned_abs());
-        Ok(Self {
-            known,
-            fields: there.iter().flatten().copied().collect(),
-            columns: [0, 1, 2, 3].map(place),
-            deadline: Instant::now() + PATIENCE,
-            exact: rows <= ROWS_EXACT,
-        })
+        let mut source = Self { known, lanes: Vec::new(), deadline: Instant::now() + PATIENCE };
+        let Some(stored) = &known.stored else { return Ok(source) };
+        let Some(measurement) = stored.snapshot().measurement(TRAFFIC) else { return Ok(source) };
+        for policy in stored.policies() {
+            let (over, apart) = policy.share(span, known.clock);
+            let rows = series.saturating_mul((over.length() / apart).unsigned_abs());
+            let lane = Lane::new(policy, &measurement, rows <= ROWS_EXACT)?;
+            if !lane.fields.is_empty() {
+                source.lanes.push(lane);
+            }
+        }
+        Ok(source)
     }
 
     fn index(&self) -> &'k Index {
@@ -83,18 +75,18 @@ impl<'k> Source<'k> {
         span: Span,
         visitor: impl Fn() -> V + Sync,
     ) -> Result<(Vec<V>, Vec<String>), ReadError> {
-        let interval = self.known.clock.grid.interval();
+        let clock = self.known.clock;
         // Before it the row that the first increase is counted from, behind it the report that tells of
-        // its last interval.
-        let around = interval.saturating_mul(4);
-        let range = range(span.from.saturating_sub(around), span.until.saturating_add(around));
-        let Some(snapshot) = &self.known.snapshot else { return Ok((Vec::new(), Vec::new())) };
+        // its last interval, or bucket.
+        let around = clock.grid.interval().saturating_mul(4);
+        let summed = clock.summed.filter(|buckets| buckets.tell_of(span.until));
+        let until = summed.map_or(span.until, |buckets| buckets.ceil(span.until));
+        let Some(stored) = &self.known.stored else { return Ok((Vec::new(), Vec::new())) };
         let walk = Walk {
-            snapshot,
+            stored,
             series: &self.index().series,
-            fields: &self.fields,
-            columns: self.columns,
-            range,
+            lanes: &self.lanes,
+            range: (span.from.saturating_sub(around), until.saturating_add(around)),
             from: span.from,
             deadline: self.deadline,
         };
@@ -147,7 +139,6 @@ pub(in crate::api) fn read(known: &Known, window: Window) -> Result<Reading, Rea
     let (visitors, faults) = source.walk(&index.series.all, span, || Watch {
         index,
         window,
-        exact: source.exact,
         current: None,
         seen: Vec::new(),
     })?;
@@ -189,36 +180,22 @@ fn still(index: &Index, window: Window, id: EdgeId, last: Option<Millis>) -> Opt
 fn silent(source: &Source<'_>, window: Window) -> Result<Vec<(EdgeId, Millis)>, ReadError> {
     let index = source.index();
     let mut all = Vec::new();
-    let Some(snapshot) = &source.known.snapshot else { return Ok(all) };
-    let Some(measurement) = snapshot.measurement(TRAFFIC) else { return Ok(all) };
+    let Some(stored) = &source.known.stored else { return Ok(all) };
+    let Some(measurement) = stored.snapshot().measurement(TRAFFIC) else { return Ok(all) };
     for (node, name) in index.catalogue.nodes().iter() {
         let Some(coverage) = index.coverage(node) else { continue };
         let since = coverage.silent_since(window.step.until).filter(|since| {
             *since < window.span.from && window.step.until.saturating_sub(*since) <= STALE_SHOWN
         });
-        let Some(since) = since.filter(|_| !source.fields.is_empty()) else { continue };
+        let Some(since) = since else { continue };
         let series = measurement.series_with("Node", name) & &index.series.all;
         let half = source.known.clock.grid.interval() / 2;
         let from = since.saturating_sub(window.span.length());
-        let request = ScanRequest {
-            policy: None,
-            series: &series,
-            fields: &source.fields,
-            range: range(from, since.saturating_add(half)),
-            order: Order::Descending,
-        };
-        let (mut scan, mut block) = (snapshot.scan(&request)?, Block::default());
-        while let Some(id) = scan.next_series()? {
-            let Some(edge) = index.series.edge(id) else { continue };
-            // What is damaged was said by the one who needed it first, and an older row will do.
-            while let Ok(Some(chunk)) = scan.next_chunk() {
-                if chunk.decode(&mut block).is_ok()
-                    && let Some(last) = block.times.last()
-                {
-                    all.push((edge, millis(*last)));
-                    break;
-                }
-            }
+        let range = range(from, since.saturating_add(half));
+        // What is damaged was said by the one who needed it first, and an older row will do.
+        let lasts = ends(stored, &measurement, (&series, &COUNTERS), range, Order::Descending);
+        for (id, last) in lasts? {
+            all.extend(index.series.edge(id).map(|edge| (edge, last)));
         }
     }
     Ok(all)
@@ -235,7 +212,6 @@ struct Current<'i> {
 struct Watch<'i> {
     index: &'i Index,
     window: Window,
-    exact: bool,
     current: Option<(Current<'i>, Shape)>,
     seen: Vec<Observed>,
 }
@@ -251,14 +227,14 @@ impl Visitor for Watch<'_> {
         self.current.is_some()
     }
 
-    fn takes_stretches(&self, over: Span) -> bool {
+    fn takes_stretches(&self, over: Span, exact: bool) -> bool {
         let Window { span, step, clock, .. } = self.window;
         let interval = clock.grid.interval();
         let inside = span.from < over.from.saturating_sub(interval)
             && over.until.saturating_add(interval) <= span.until;
         let apart = over.until.saturating_add(interval) <= step.from
             || step.until < over.from.saturating_sub(interval.saturating_mul(4));
-        inside && apart && (!self.exact || in_one_part(span, over, interval))
+        inside && apart && (!exact || in_one_part(span, over, interval))
     }
 
     fn row(&mut self, at: Millis, counters: Counters) {
@@ -273,6 +249,13 @@ impl Visitor for Watch<'_> {
         self.current.as_mut().is_some_and(|(current, shape)| {
             current.follow.stretch(over, stretch, |told, added| shape.add(window, told, added))
         })
+    }
+
+    fn summed(&mut self, over: (Millis, Millis), summed: Summed) {
+        if let Some((current, shape)) = &mut self.current {
+            let window = &self.window;
+            current.follow.summed(over, summed, |told, added| shape.add(window, told, added));
+        }
     }
 
     fn end(&mut self) {
@@ -307,7 +290,6 @@ pub(in crate::api) fn columns(
     let (visitors, faults) = source.walk(&series, span, || Collect {
         index,
         steps,
-        exact: source.exact,
         current: None,
         columns: Columns::new(steps),
     })?;
@@ -320,7 +302,6 @@ pub(in crate::api) fn columns(
 struct Collect<'i> {
     index: &'i Index,
     steps: Steps,
-    exact: bool,
     current: Option<(NodeId, Follow<'i>)>,
     columns: Columns,
 }
@@ -334,11 +315,11 @@ impl Visitor for Collect<'_> {
         self.current.is_some()
     }
 
-    fn takes_stretches(&self, over: Span) -> bool {
+    fn takes_stretches(&self, over: Span, exact: bool) -> bool {
         let (Steps { first, length, .. }, span) = (self.steps, self.steps.span());
         let step = |at: Millis| (at - first).checked_div(length);
         let inside = span.from < over.from && over.until <= span.until;
-        inside && (!self.exact || step(over.from - 1) == step(over.until - 1))
+        inside && (!exact || step(over.from - 1) == step(over.until - 1))
     }
 
     fn row(&mut self, at: Millis, counters: Counters) {
@@ -353,6 +334,13 @@ impl Visitor for Collect<'_> {
             let mut columns = self.columns.node(*node);
             follow.stretch(over, stretch, |told, added| columns.add(told, added))
         })
+    }
+
+    fn summed(&mut self, over: (Millis, Millis), summed: Summed) {
+        if let Some((node, follow)) = &mut self.current {
+            let mut columns = self.columns.node(*node);
+            follow.summed(over, summed, |told, added| columns.add(told, added));
+        }
     }
 
     fn end(&mut self) {

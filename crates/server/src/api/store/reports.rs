@@ -1,8 +1,9 @@
 //! When a node reported, from the points that the collector stores with each of its answers.
 
-use svcflow_map::{Coverage, Grid, Losses, Millis, Span};
-use svcflow_store::{Chunk, ValueSummary};
+use svcflow_map::{Buckets, Coverage, Grid, Losses, Millis, Span};
+use svcflow_store::{Block, Chunk, Error, FieldId, FieldValue, Measurement, ValueSummary};
 
+use super::policies::{COUNT, Policy};
 use super::scan::millis;
 
 /// Kinds of losses that count intervals that did not come one by one.
@@ -15,6 +16,15 @@ pub(super) struct Report {
     pub(super) at: i64,
     pub(super) epoch: i64,
     pub(super) sequence: i64,
+    /// At least how many intervals it brought: each answer brought one.
+    count: i64,
+}
+
+impl Report {
+    /// One that nobody numbered.
+    pub(super) const fn without_number(at: i64, epoch: i64) -> Self {
+        Self { at, epoch, sequence: 0, count: 1 }
+    }
 }
 
 /// What is known of a node's reports.
@@ -25,15 +35,17 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    pub(super) const fn new(grid: Grid, first: Report) -> Self {
-        Self { coverage: Coverage::new(grid, millis(first.at)), last: first }
+    pub(super) fn new((grid, summed): (Grid, Option<Buckets>), first: Report) -> Self {
+        let coverage = Coverage::new(grid, millis(first.at)).summed(summed);
+        Self { coverage, last: first }
     }
 
     /// Takes the next report. An answer brings all intervals since the one before, each with its own time,
     /// but for those that `losses` say were merged or are missing.
     pub(super) fn take(&mut self, report: Report, losses: &Losses) {
         let before = if report.epoch == self.last.epoch { self.last.sequence } else { 0 };
-        let taken = u64::try_from(report.sequence.saturating_sub(before)).unwrap_or(1);
+        let taken = report.sequence.saturating_sub(before).max(report.count);
+        let taken = u64::try_from(taken).unwrap_or(1);
         let span = Span { from: millis(self.last.at), until: millis(report.at) };
         let skipped = SKIPPED.iter().filter_map(|kind| losses.get(*kind));
         let skipped = skipped.map(|loss| loss.added(span)).fold(0, u64::saturating_add);
@@ -62,28 +74,107 @@ impl Run {
     pub(super) const fn last_at(&self) -> i64 {
         self.last.at
     }
+}
 
-    /// A chunk of reports, of the fields `Epoch` and `Sequence`, where its summary alone shows that none is
-    /// missing among them.
-    pub(super) fn of(chunk: &Chunk, grid: Grid) -> Option<Self> {
+/// What a node tells anew.
+pub(super) enum News {
+    One(Report),
+    Run(Run),
+}
+
+impl News {
+    pub(super) const fn at(&self) -> i64 {
+        match self {
+            Self::One(report) => report.at,
+            Self::Run(run) => run.first.at,
+        }
+    }
+
+    pub(super) const fn until(&self) -> i64 {
+        match self {
+            Self::One(report) => report.at,
+            Self::Run(run) => run.last_at(),
+        }
+    }
+}
+
+/// The fields of reports in a policy: `Epoch`, `Sequence`, and where they are summed up how many there were.
+pub(super) struct Columns<'p> {
+    policy: Policy<'p>,
+    fields: Vec<FieldId>,
+}
+
+impl<'p> Columns<'p> {
+    /// `None` where there are no reports.
+    pub(super) fn of(policy: Policy<'p>, measurement: &Measurement) -> Result<Option<Self>, Error> {
+        let count = format!("Sequence{COUNT}");
+        let names = ["Epoch", "Sequence", count.as_str()];
+        let [epoch, sequence, count] = policy.fields(measurement, names)?;
+        let (Some(epoch), Some(sequence)) = (epoch, sequence) else { return Ok(None) };
+        let count = count.filter(|_| matches!(policy, Policy::Summed(..)));
+        let fields = [Some(epoch), Some(sequence), count].into_iter().flatten().collect();
+        Ok(Some(Self { policy, fields }))
+    }
+
+    pub(super) fn fields(&self) -> &[FieldId] {
+        &self.fields
+    }
+
+    /// The instant that a report is of, nanoseconds.
+    const fn at(&self, stored: i64) -> i64 {
+        match self.policy {
+            Policy::Whole => stored,
+            Policy::Summed(..) => self.policy.instant(stored).saturating_mul(1_000_000),
+        }
+    }
+
+    /// Reports one by one.
+    pub(super) fn reports(&self, block: &Block) -> impl Iterator<Item = Report> {
+        let integer = |column: usize, row| match block.columns.get(column)?.get(row)? {
+            FieldValue::Integer(value) => Some(value),
+            _ => None,
+        };
+        block.times.iter().enumerate().filter_map(move |(row, at)| {
+            let (epoch, sequence) = (integer(0, row)?, integer(1, row)?);
+            let count = integer(2, row).unwrap_or(1);
+            Some(Report { at: self.at(*at), epoch, sequence, count })
+        })
+    }
+
+    /// A chunk of reports where its summary alone shows that none is missing among them.
+    pub(super) fn run(&self, chunk: &Chunk, grid: Grid) -> Option<Run> {
         let (epochs, sequences) = (chunk.summary(0)?, chunk.summary(1)?);
         let (ValueSummary::Integer(epoch), ValueSummary::Integer(sequence)) =
             (&epochs.values, &sequences.values)
         else {
             return None;
         };
+        // How far one row is from the next, and how many intervals that is.
+        let (apart, each) = match self.policy {
+            Policy::Whole => (grid.interval(), 1),
+            Policy::Summed(_, buckets) => {
+                let ValueSummary::Integer(counts) = &chunk.summary(2)?.values else { return None };
+                let (every, interval) = (buckets.every(), grid.interval());
+                let each = every.checked_div(interval)?;
+                (each * interval == every && counts.min == each).then_some((every, each))?
+            }
+        };
         let steps = i64::try_from(sequences.count.checked_sub(1)?).ok()?;
+        let intervals = steps.checked_mul(each)?;
         let took = millis(sequences.last_time).checked_sub(millis(sequences.first_time))?;
         let regular = epochs.count == sequences.count
             && epoch.min == epoch.max
-            && sequence.last.checked_sub(sequence.first)? == steps
-            && sequence.increase == steps
-            && took == steps.checked_mul(grid.interval())?;
-        let report = |at, sequence| Report { at, epoch: epoch.first, sequence };
-        regular.then(|| Self {
+            && sequence.last.checked_sub(sequence.first)? == intervals
+            && sequence.increase == intervals
+            && took == steps.checked_mul(apart)?;
+        let report = |at, sequence| {
+            let at = self.at(at);
+            Report { at, epoch: epoch.first, sequence, count: each }
+        };
+        regular.then(|| Run {
             first: report(sequences.first_time, sequence.first),
             last: report(sequences.last_time, sequence.last),
-            count: sequences.count,
+            count: intervals.unsigned_abs().saturating_add(1),
         })
     }
 }
@@ -104,7 +195,7 @@ mod tests {
     const SECOND: i64 = 1_000_000_000;
 
     fn report(seconds: i64, epoch: i64, sequence: i64) -> Report {
-        Report { at: seconds * SECOND, epoch, sequence }
+        Report { at: seconds * SECOND, epoch, sequence, count: 1 }
     }
 
     fn known(reports: &Reports, from: i64, until: i64) -> bool {
@@ -114,7 +205,7 @@ mod tests {
     #[test]
     fn intervals_that_an_agent_kept_leave_no_hole_and_merged_ones_do() {
         let mut losses = Losses::new();
-        let mut reports = Reports::new(Grid::TEN_SECONDS, report(100, 1, 10));
+        let mut reports = Reports::new((Grid::TEN_SECONDS, None), report(100, 1, 10));
         reports.take(report(110, 1, 11), &losses);
         // Away for five minutes; all thirty intervals are there.
         reports.take(report(410, 1, 41), &losses);
@@ -129,7 +220,7 @@ mod tests {
 
     #[test]
     fn another_epoch_begins_after_a_hole() {
-        let mut reports = Reports::new(Grid::TEN_SECONDS, report(100, 1, 10));
+        let mut reports = Reports::new((Grid::TEN_SECONDS, None), report(100, 1, 10));
         reports.take(report(200, 2, 3), &Losses::new());
         assert!(
             !known(&reports, 150, 160) && known(&reports, 180, 190) && known(&reports, 100, 180)
