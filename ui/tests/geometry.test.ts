@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { lit, neighbour } from "../src/lib/focus";
 import { columnsOf, curve, lineWidth, sparkline } from "../src/lib/geometry";
-import { boundsOf, fit, reveal, zoomAt } from "../src/lib/viewport";
+import { boundsOf, fit, reveal, spacing, stretched, zoomAt } from "../src/lib/viewport";
 import type { MapEdge } from "../src/api/types";
 
 describe("lines", () => {
@@ -63,6 +63,27 @@ describe("viewport", () => {
     expect(reveal(at, { x: 100, y: 100, width: 264, height: 100 }, 800, 600, 32)).toEqual(at);
     expect(reveal(at, { x: 700, y: 100, width: 264, height: 100 }, 800, 600, 32)).toEqual({ ...at, left: -196 });
     expect(reveal(at, { x: 100, y: 100, width: 264, height: 900 }, 800, 600, 32)).toEqual({ ...at, top: -68 });
+  });
+});
+
+describe("a picture of the map", () => {
+  it("stretched, shows each point where the map would", () => {
+    const painted = { left: -120, top: 44, scale: 0.4 };
+    const viewport = zoomAt({ ...painted, left: painted.left + 31 }, 1.7, 300, 200);
+    const { left, top, scale } = stretched(painted, viewport);
+    for (const [x, y] of [[0, 0], [512, -260]] as const) {
+      expect((x * painted.scale + painted.left) * scale + left).toBeCloseTo(x * viewport.scale + viewport.left);
+      expect((y * painted.scale + painted.top) * scale + top).toBeCloseTo(y * viewport.scale + viewport.top);
+    }
+  });
+
+  it("has dots neither far apart nor close", () => {
+    expect(spacing(1)).toBe(24);
+    expect(spacing(0.25)).toBe(24);
+    for (let scale = 0.08; scale <= 2; scale *= 1.1) {
+      expect(spacing(scale)).toBeGreaterThan(16);
+      expect(spacing(scale)).toBeLessThan(35);
+    }
   });
 });
 

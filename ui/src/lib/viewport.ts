@@ -24,6 +24,22 @@ export function zoomAt(viewport: Viewport, factor: number, x: number, y: number)
   return { scale, left: x - (x - viewport.left) * ratio, top: y - (y - viewport.top) * ratio };
 }
 
+/** What makes of a picture painted at one viewport what another shows. */
+export function stretched(painted: Viewport, viewport: Viewport): Viewport {
+  const scale = viewport.scale / painted.scale;
+  return { scale, left: viewport.left - painted.left * scale, top: viewport.top - painted.top * scale };
+}
+
+/** In CSS; the origin is the left upper corner. */
+export function transform({ left, top, scale }: Viewport): string {
+  return `translate(${left}px, ${top}px) scale(${scale})`;
+}
+
+/** Of the dots of the ground: they move and grow with the map, and are halved or doubled before they get too far apart or close. */
+export function spacing(scale: number): number {
+  return 24 * 2 ** (Math.log2(scale) - Math.round(Math.log2(scale)));
+}
+
 /** Everything in view and in the middle, at most at full size; `below` is covered by something else. */
 export function fit(bounds: Bounds, width: number, height: number, margin: number, below: number): Viewport {
   const room = { width: width - 2 * margin, height: height - margin - Math.max(margin, below) };
