@@ -17,7 +17,7 @@ use support::{config, contiv_example, start};
 use svcflow_agent::{Config, Protection, SamplesDocument, bind, router, serve};
 use svcflow_transport::{Client, ClientTls, Limits, Trust};
 
-const LIMITS: Limits = Limits { time: Duration::from_secs(5), bytes: 1 << 20 };
+const LIMITS: Limits = Limits { time: Duration::from_secs(60), bytes: 1 << 20 };
 
 #[tokio::test]
 async fn a_protected_agent_answers_only_who_shows_its_token_over_tls() {
@@ -48,7 +48,7 @@ async fn a_protected_agent_answers_only_who_shows_its_token_over_tls() {
     tokio::spawn(async move { serve(listener, routes, &protection, std::future::pending()).await });
 
     let tls = ClientTls::read(&Trust::Ca(certificate), None, None).unwrap();
-    let client = Client::new(&tls, Duration::from_secs(5));
+    let client = Client::new(&tls, Duration::from_secs(60));
     let ask = async |path: &str, token: &str| {
         let request = Request::get(format!("https://{at}{path}")).header(AUTHORIZATION, token);
         client.fetch(request.body(Full::default()).unwrap(), LIMITS).await.unwrap()

@@ -74,8 +74,14 @@ async fn influxd_gets_everything_once_over_its_own_absence_and_our_restarts() {
         script.count(web(2), HERE, counters(1_000_000, 10_000));
         assert!(sink_1.keep(Arc::new(tick(&mut node, &mut script, n))).await);
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let document = sink_1.document();
+    let mut document = sink_1.document();
+    for _ in 0..600 {
+        if document.failures > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        document = sink_1.document();
+    }
     assert!(!document.healthy && document.spool_points > 0 && document.failures > 0);
     assert!(document.reason.unwrap().contains("does not answer"));
     sink_1.close().await;

@@ -21,7 +21,7 @@ use svcflow_conntrack::{
     NewEntry, Received, Status, TcpState, Transport, Tuple, protocol,
 };
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 const LOOPBACKS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// Runs `test` in a network namespace that tracks and counts connections. The rule is what turns

@@ -8,8 +8,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use support::routed::bridged;
-use support::{IN, OUT, in_namespace, load, nft_input, on_bridge, options, read, run, total};
-use svcflow_nft::{Health, Installed, Options, Origin, Table};
+use support::{
+    IN, OUT, in_namespace, load, nft_input, on_bridge, options, read, read_until, run, total,
+};
+use svcflow_nft::{Element, Health, Installed, Options, Origin, Readout, Table};
 
 #[test]
 fn udp_is_exact_and_its_directions_are_learnt() {
@@ -90,15 +92,17 @@ fn a_connection_older_than_the_table_is_counted_once_its_server_is_learnt() {
         old.write_all(&[0; 100]).unwrap();
         let mut served = listener.accept().unwrap().0;
         served.read_exact(&mut [0; 100]).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        let (elements, readout) = read(&mut table);
+        // The acknowledgement may be late.
+        let (elements, readout) = read_until(&mut table, |_, it| it.unclassified.packets >= 2);
         assert_eq!(total(&elements, |e| e.original_destination_port == 81), (0, 0));
         let unknown = readout.unclassified.packets;
         assert!(unknown >= 2, "{unknown}");
         let again = net.client.run(|| TcpStream::connect("10.0.0.2:81").unwrap());
         drop(old);
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        let (elements, readout) = read(&mut table);
+        let more = |elements: &[Element], _: &_| {
+            total(elements, |e| e.original_destination_port == 81).0 > 4
+        };
+        let (elements, readout) = read_until(&mut table, more);
         assert!(total(&elements, |e| e.original_destination_port == 81).0 > 4);
         assert_eq!(readout.unclassified.packets, unknown);
         drop((again, served));
@@ -154,8 +158,10 @@ fn a_full_set_says_exactly_what_it_turned_away() {
                 while socket.send_to(&[0; 72], ("10.0.0.2", port)).is_err() {}
             }
         });
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        let (elements, readout) = read(&mut table);
+        let all = |elements: &[Element], it: &Readout| {
+            total(elements, |e| e.direction == OUT).0 + it.turned_away_direct.packets >= 150
+        };
+        let (elements, readout) = read_until(&mut table, all);
         let away = readout.turned_away_direct;
         assert_eq!(total(&elements, |e| e.direction == OUT), (100, 10_000));
         assert_eq!((away.packets, away.bytes, readout.largest_set), (50, 5_000, 100));

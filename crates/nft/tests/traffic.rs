@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::net::{AddressFamily, Protocol, SocketType, ipproto, socket};
 
 use support::routed::routed;
-use support::{IN, OUT, address, in_namespace, load, options, read, run, total};
+use support::{IN, OUT, address, in_namespace, load, options, read, read_until, run, total};
 use svcflow_nft::{Element, Options, Table};
 
 #[test]
@@ -165,10 +165,13 @@ fn pings_are_one_edge_and_icmp_errors_none() {
         assert_eq!((elements.len(), readout.unclassified.packets), (4, 0), "{elements:#?}");
         net.client.run(|| {
             let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-            socket.send_to(&[0; 10], "10.0.2.2:9999").unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            socket.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+            socket.connect("10.0.2.2:9999").unwrap();
+            socket.send(&[0; 10]).unwrap();
+            let refused = socket.recv(&mut [0]).unwrap_err();
+            assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
         });
-        let (elements, readout) = read(&mut table);
+        let (elements, readout) = read_until(&mut table, |_, it| it.related.packets == 1);
         assert_eq!((readout.related.packets, readout.related.bytes), (1, 20 + 8 + 38));
         assert_eq!(elements.len(), 5);
     });
@@ -199,9 +202,8 @@ fn growing_under_traffic_loses_nothing() {
         }
         stop.store(true, Ordering::Relaxed);
         let sent = sent.recv().unwrap();
-        // The last packet may still wait for its soft interrupt.
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        let (elements, readout) = read(&mut table);
+        let all = |elements: &[Element], _: &_| total(elements, |e| e.direction == OUT).0 >= sent;
+        let (elements, readout) = read_until(&mut table, all);
         assert!(grown >= 2, "{grown}");
         let counted = total(&elements, |e| e.direction == OUT);
         assert_eq!((counted, readout.turned_away().packets), ((sent, sent * 100), 0));

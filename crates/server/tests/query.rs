@@ -184,7 +184,7 @@ const TWO_ROWS: &str = "{\"results\":[{\"statement_id\":0,\"series\":[{\"name\":
 fn until(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
-        assert!(began.elapsed() < Duration::from_secs(10), "{what}");
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -460,9 +460,15 @@ fn stopping_ends_queries_and_finishes_writes() {
     query.write_all(b"GET /query?db=d&q=SELECT+v+FROM+silent HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     until("it runs", || script.running.load(Ordering::SeqCst) == 1);
     let mut write = TcpStream::connect(bench.address).unwrap();
-    let head = "POST /write?db=d HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\nm v";
+    let head =
+        "POST /write?db=d HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nExpect: 100-continue\r\n\r\n";
     write.write_all(head.as_bytes()).unwrap();
-    std::thread::sleep(Duration::from_millis(100));
+    // The server asks for the lines: the write has begun.
+    let told = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let mut begun = vec![0; told.len()];
+    write.read_exact(&mut begun).unwrap();
+    assert_eq!(begun, told);
+    write.write_all(b"m v").unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| bench.stop());
         until("it is told", || script.ended() == [CancelReason::Shutdown]);

@@ -237,10 +237,10 @@ async fn https_is_spoken_where_there_is_a_certificate() {
         config.tls_key = Some(key);
     });
     let tls = ClientTls::read(&Trust::Pinned(vec![fingerprint]), None, None).unwrap();
-    let client = Client::new(&tls, Duration::from_secs(5));
+    let client = Client::new(&tls, Duration::from_secs(60));
     let url = format!("https://{}/query?q=SHOW+DATABASES", bench.address);
     let request = http::Request::get(url).body(Full::default()).unwrap();
-    let limits = Limits { time: Duration::from_secs(5), bytes: 10_000 };
+    let limits = Limits { time: Duration::from_secs(60), bytes: 10_000 };
     let answer = client.fetch(request, limits).await.unwrap();
     assert_eq!(answer.status, 200);
     assert!(answer.body.starts_with(b"{\"results\":[{\"statement_id\":0,\"series\":"));

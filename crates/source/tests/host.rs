@@ -24,7 +24,7 @@ fn converse(from: &Namespace, to: &Namespace, address: Ipv4Addr) {
     let server = to.run(|| UdpSocket::bind((address, PORT)).unwrap()).unwrap();
     let client = from.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap()).unwrap();
     for socket in [&server, &client] {
-        socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     }
     client.connect((address, PORT)).unwrap();
     for _ in 0..10 {

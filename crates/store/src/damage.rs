@@ -111,6 +111,14 @@ pub(crate) struct Damages(Mutex<List>);
 struct List {
     kept: Vec<Damage>,
     count: u64,
+    hides_series: bool,
+}
+
+impl DamageKind {
+    /// Whether a file may have rows of series of which no one knows that. What the log lost is nowhere.
+    const fn hides_series(&self) -> bool {
+        matches!(self, Self::Index { .. } | Self::Chunks)
+    }
 }
 
 impl Damages {
@@ -124,14 +132,16 @@ impl Damages {
         }
         tracing::error!(%damage, "damaged data");
         list.count += 1;
+        list.hides_series |= damage.what.hides_series();
         if list.kept.len() < KEPT {
             list.kept.push(damage.clone());
         }
         damage
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().count == 0
+    /// Whether files may have rows of series of which no one knows that.
+    pub(crate) fn hide_series(&self) -> bool {
+        self.0.lock().hides_series
     }
 
     /// The entries that were kept, and how many there were.

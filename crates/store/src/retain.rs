@@ -46,7 +46,7 @@ pub(crate) fn retain(shared: &Shared, now: SystemTime) -> Result<usize, Error> {
             note(drop_expired(shared, &database, policy, &data, now));
         }
         // Where something can't be read, no one knows whose rows it has.
-        if shared.damages.is_empty() {
+        if !shared.damages.hide_series() {
             note(forget_series(shared, &database).map(|()| 0));
         }
     }

@@ -86,6 +86,31 @@ fn partitions_expire_as_a_whole_and_series_with_their_last_row() {
     assert_eq!(rows(&store.read("db").unwrap(), "m", TimeRange::ALL).len(), 1);
 }
 
+/// A kill in the middle of a write leaves a record that isn't whole. That must not keep series from being forgotten
+/// for as long as the store is open then.
+#[test]
+fn series_are_forgotten_after_a_kill_too() {
+    let (folder, store) = store();
+    write(&store, "a", now(0));
+    store.flush().unwrap();
+    write(&store, "b", now(0));
+    drop(store);
+    let mut logs: Vec<PathBuf> = std::fs::read_dir(folder.path().join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    logs.sort();
+    let log = std::fs::File::options().write(true).open(logs.last().unwrap()).unwrap();
+    log.set_len(log.metadata().unwrap().len() - 1).unwrap();
+    let store = open(folder.path());
+    assert_eq!(store.stats().damage_count, 1);
+    let later = SystemTime::now() + Duration::from_secs(26 * 3600);
+    for _ in 0..2 {
+        store.retain(later).unwrap();
+    }
+    assert!(store.read("db").unwrap().measurement("m").is_none());
+}
+
 #[test]
 fn a_policy_that_is_altered_keeps_accordingly() {
     let (folder, store) = store();

@@ -17,7 +17,7 @@ use svcflow_topology::{Facts, Snapshot, SourceState, document};
 use svcflow_transport::{Client, ClientTls, Trust};
 use watched::Watched;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(60);
 
 fn client() -> Client {
     let tls = ClientTls::read(&Trust::Pinned(Vec::new()), None, None).unwrap();

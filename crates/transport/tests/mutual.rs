@@ -25,7 +25,7 @@ use svcflow_transport::{
 use tokio::net::{TcpListener, TcpStream};
 
 const SECRET: &str = "0123456789abcdef";
-const LIMITS: Limits = Limits { time: Duration::from_secs(5), bytes: 100 };
+const LIMITS: Limits = Limits { time: Duration::from_secs(60), bytes: 100 };
 
 /// A CA in a folder, and what it signed.
 struct Authority {
@@ -73,7 +73,7 @@ async fn serve(tls: ServerTls) -> SocketAddr {
 }
 
 fn client(trust: Trust, identity: Option<(&Path, &Path)>, name: Option<&str>) -> Client {
-    Client::new(&ClientTls::read(&trust, identity, name).unwrap(), Duration::from_secs(5))
+    Client::new(&ClientTls::read(&trust, identity, name).unwrap(), Duration::from_secs(60))
 }
 
 async fn ask(client: &Client, at: SocketAddr, path: &str, token: &str) -> Result<Answer, Error> {
@@ -117,7 +117,7 @@ async fn a_renewed_certificate_is_shown_and_believed_without_a_restart() {
     assert_eq!(ask(&client, at, "/", SECRET).await.unwrap().body, "hello");
     let stranger = Client::new(
         &ClientTls::read(&Trust::Ca(new.ca()), None, None).unwrap(),
-        Duration::from_secs(5),
+        Duration::from_secs(60),
     );
     assert_eq!(
         ask(&stranger, at, "/", SECRET).await.unwrap().body,

@@ -11,7 +11,7 @@ use http_body_util::Full;
 use svcflow_collector::sink::{InfluxTarget, Version};
 use svcflow_transport::{Answer, Client, ClientTls, Limits, Trust};
 
-const LIMITS: Limits = Limits { time: Duration::from_secs(10), bytes: 64 << 20 };
+const LIMITS: Limits = Limits { time: Duration::from_secs(60), bytes: 64 << 20 };
 
 /// A running server; ends with the value.
 pub(crate) struct Engine {
@@ -71,7 +71,7 @@ impl Engine {
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.child = Some(command.spawn().unwrap());
-        for _ in 0..200 {
+        for _ in 0..1_200 {
             let request = Request::get(format!("{}{health}", self.url()));
             let request = request.body(Full::default()).unwrap();
             if client().fetch(request, LIMITS).await.is_ok() {

@@ -98,6 +98,23 @@ pub(crate) fn read(table: &mut Table) -> (Vec<Element>, Readout) {
     (merged.into_values().collect(), readout)
 }
 
+/// Reads until it is as wanted: the last packets may still wait for their soft interrupts. What was read last where
+/// that doesn't come.
+#[allow(dead_code, reason = "some tests wait for nothing")]
+pub(crate) fn read_until(
+    table: &mut Table,
+    wanted: impl Fn(&[Element], &Readout) -> bool,
+) -> (Vec<Element>, Readout) {
+    for _ in 0..600 {
+        let (elements, readout) = read(table);
+        if wanted(&elements, &readout) {
+            return (elements, readout);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    read(table)
+}
+
 /// Packets and bytes of the elements that `which` chooses.
 pub(crate) fn total(elements: &[Element], which: impl Fn(&Element) -> bool) -> (u64, u64) {
     let chosen = elements.iter().filter(|element| which(element));

@@ -109,7 +109,7 @@ impl Watched {
     /// connection that lives may still be on their way to where they are counted; counters only grow, so one more
     /// look makes nothing right that was wrong.
     pub(crate) fn look_and_compare(&mut self, expected: &[EdgeRow], what: &str) {
-        for _ in 0..20 {
+        for _ in 0..200 {
             self.look();
             if self.shows(expected) {
                 break;

@@ -3,7 +3,8 @@
 //! A file ("run") holds chunks of one policy and one time partition, in the order of their series' ids and
 //! then of time; chunks of a series don't overlap within a file. It is written once, under another name
 //! until it is whole, and read until another file replaces it or its partition is dropped. Of rows of
-//! one series, time and field, the one in the file of the later rounds wins.
+//! one series, time and field, the one in the file of the later rounds wins. A run without chunks
+//! says that nothing of those that it replaces is wanted any more; it goes after them.
 //!
 //! ```text
 //! header frame    who it is (see Identity)

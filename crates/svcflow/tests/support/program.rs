@@ -72,7 +72,7 @@ impl Program {
     ) -> Answer {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(20)))
+            .timeout_global(Some(Duration::from_secs(60)))
             .build();
         let url = format!("{}{route}", self.url);
         let mut request = ureq::http::Request::builder().method(method).uri(url);
@@ -105,7 +105,7 @@ impl Program {
 
     /// Asks until the answer is as wanted.
     pub(crate) fn until<T>(&self, what: &str, ask: impl Fn(&Self) -> Option<T>) -> T {
-        let end = Instant::now() + Duration::from_secs(30);
+        let end = Instant::now() + Duration::from_secs(90);
         loop {
             if let Some(found) = ask(self) {
                 return found;

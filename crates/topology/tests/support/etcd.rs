@@ -36,7 +36,7 @@ pub(crate) fn etcd(folder: &std::path::Path, url: &str, v2: bool) -> Option<Etcd
         .spawn();
     let etcd = Etcd(child.unwrap());
     let up = || ureq::get(format!("{url}/health")).call().is_ok();
-    let waited = (0..200).any(|_| {
+    let waited = (0..1_200).any(|_| {
         std::thread::sleep(Duration::from_millis(50));
         up()
     });
