@@ -113,7 +113,10 @@ describe("keyboard", () => {
     expect(await page.locator("article.card button[tabindex='0']").count()).toBe(1);
     const name = await card(page, "app-db").locator(".name").getAttribute("aria-label");
     expect(name).toMatch(/^Service default:app-db, 100\.1\.1\.4:8080( \+1)?, in .*B\/s, out .*B\/s, 3 providers$/);
-    expect(await page.getByRole("link", { name: "The same as a table" }).count()).toBe(1);
+    const table = page.getByRole("link", { name: "The same as a table" });
+    await page.keyboard.press("Tab");
+    for (let stop = 0; stop < 30 && !(await table.evaluate((one) => one === document.activeElement)); stop += 1) await page.keyboard.press("Tab");
+    expect((await table.boundingBox())?.height, "seen by whoever tabs to it").toBeGreaterThan(16);
     await seen.finish();
   });
 });
@@ -142,18 +145,27 @@ describe("sizes", () => {
     await seen.finish();
   });
 
-  it("no card covers another, and no text runs out of its card", async () => {
-    for (const view of ["", "?open=service:default:app-svc&open=service:default:app-db&open=clients", "?group=node", "?group=endpoint"]) {
-      const seen = await visit({ view });
+  it("no card covers another, no text runs out of its card, no control out of the map", async () => {
+    const open = "?open=service:default:app-svc&open=service:default:app-db&open=clients";
+    const beside = "?sel=clients~service:default:app-svc";
+    for (const [view, width] of [["", 1280], [open, 1280], ["?group=node", 1280], ["?group=endpoint", 1280], ["", 768], [beside, 1280], [beside, 768]] as const) {
+      const seen = await visit({ view, context: { viewport: { width, height: 800 } } });
       await seen.page.locator("article.card").first().waitFor();
       await seen.page.waitForTimeout(500);
       const faults = await seen.page.evaluate(() => {
         const cards = [...document.querySelectorAll<HTMLElement>("article.card")];
         const boxes = cards.map((one) => one.getBoundingClientRect());
         const over = boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom));
-        return { over: over.length, out: cards.filter((one) => one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth + 1).length };
+        const inside = (outer: Element, inner: Element) => {
+          const [a, b] = [outer.getBoundingClientRect(), inner.getBoundingClientRect()];
+          return b.left >= a.left - 1 && b.right <= a.right + 1 && b.top >= a.top - 1 && b.bottom <= a.bottom + 1;
+        };
+        const texts = cards.flatMap((one) => [...one.querySelectorAll(".name, .address, .size, .rate, .labels, .share")].filter((text) => text.checkVisibility() && !inside(one, text)));
+        const map = document.querySelector(".map");
+        const controls = [...document.querySelectorAll(".controls button, .controls select, .controls a, .legend")].filter((one) => one.checkVisibility() && map !== null && !inside(map, one));
+        return { texts: texts.length, controls: controls.length, over: over.length, out: cards.filter((one) => one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth + 1).length };
       });
-      expect(faults, view).toEqual({ over: 0, out: 0 });
+      expect(faults, `${view} at ${width}`).toEqual({ texts: 0, controls: 0, over: 0, out: 0 });
       await seen.finish();
     }
   });

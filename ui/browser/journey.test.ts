@@ -144,6 +144,15 @@ describe("journey", () => {
     await seen.finish();
   });
 
+  it("calls no instant of the past live", async () => {
+    const seen = await visit({ view: `?at=${Date.now() - 5_000}` });
+    await seen.page.locator(".timeline .at").getByText("−").waitFor();
+    expect(await seen.page.locator(".timeline .at").textContent()).not.toContain("live");
+    await seen.page.getByRole("button", { name: "Now", exact: true }).click();
+    await seen.page.locator(".timeline .at").getByText("live").waitFor();
+    await seen.finish();
+  });
+
   it("saves the map as SVG and PNG", async () => {
     const seen = await visit();
     const { page } = seen;

@@ -22,10 +22,11 @@ describe("time", () => {
   });
 
   it("puts round times on the strip, away from its ends", () => {
-    const found = ticks(at, at + 5 * MINUTE, 8);
+    const found = ticks(at, at + 5 * MINUTE, 8, 0.03);
     expect(found.map(({ text }) => text)).toEqual(["10:43", "10:44", "10:45", "10:46", "10:47"]);
-    expect(ticks(at, at + 7 * DAY, 8).every(({ text }) => /^\d\d-\d\d$/.test(text))).toBe(true);
-    expect(ticks(at, at + 7 * DAY, 8).length).toBeGreaterThan(4);
+    expect(ticks(at, at + 7 * DAY, 8, 0.03).every(({ text }) => /^\d\d-\d\d$/.test(text))).toBe(true);
+    expect(ticks(at, at + 5 * MINUTE, 8, 0.25).map(({ text }) => text), "on a narrow strip").toEqual(["10:44", "10:45"]);
+    expect(ticks(at, at + 7 * DAY, 8, 0.03).length).toBeGreaterThan(4);
   });
 
   it("leaves gaps open in the strip", () => {

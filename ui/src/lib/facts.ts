@@ -81,14 +81,14 @@ function describeMember(member: Member, card: Card, now: number): Subject {
   };
 }
 
-const PATHS = { service: "through the service's address", direct: "direct, past any service", mixed: "partly direct" };
+const PATHS = { service: "through the service's address", direct: "direct, past any service", mixed: "partly direct, past the service" };
 
 function describeEdge(edge: MapEdge): Subject {
   return {
     kind: "Edge",
     facts: [
       { name: "Protocol", value: edge.protocols.join(", ") },
-      { name: "Way", value: PATHS[edge.path] },
+      { name: "Path", value: PATHS[edge.path] },
       { name: "Made of", value: plural(edge.count, "edge") },
     ],
     labels: [],

@@ -38,14 +38,14 @@ export function bands({ times, bytes_in, bytes_out, range }: Columns, width: num
 
 const STEPS = [10 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 30 * DAY, 365 * DAY];
 
-/** At most `most` round local times within a range, not too near its ends. */
-export function ticks(from: number, until: number, most: number): { at: number; text: string }[] {
+/** At most `most` round local times within a range, none nearer to its ends than a part of it. */
+export function ticks(from: number, until: number, most: number, near: number): { at: number; text: string }[] {
   const span = until - from;
   const step = STEPS.find((one) => span / one <= most) ?? span;
   const offset = new Date(from).getTimezoneOffset() * MINUTE;
   const found: { at: number; text: string }[] = [];
   for (let at = Math.ceil((from - offset) / step) * step + offset; at <= until; at += step) {
-    if (at - from < span * 0.03 || until - at < span * 0.03) continue;
+    if (at - from < span * near || until - at < span * near) continue;
     found.push({ at, text: step >= DAY ? isoDate(at).slice(5) : step < MINUTE ? clockTime(at) : clockTime(at).slice(0, 5) });
   }
   return found;
