@@ -11,6 +11,7 @@ mod settings;
 mod table;
 mod top;
 mod units;
+mod until;
 
 pub use args::Args;
 pub use exit::{CliError, finish};
@@ -41,7 +42,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         Command::TelegrafConfig(options) => commands::telegraf::config::run(options),
         Command::TelegrafPlugin(options) => commands::telegraf::plugin::run(options),
         Command::LabHost(options) => commands::demo::host(options),
-        Command::Top(options) => top::run(options, None),
+        Command::Top(options) => top::run(options, &until::Until::default()),
         Command::Completions { shell } => commands::install::completions(*shell),
         Command::Man { dir } => commands::install::man(dir.as_deref()),
     }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
@@ -198,6 +199,28 @@ fn what_the_demo_counts_is_kept() {
     }
     server.kill().unwrap();
     server.wait().unwrap();
+}
+
+/// Also where it has no time of its own, and prints for nobody but a pipe.
+#[test]
+fn a_signal_ends_the_demo() {
+    if !permitted() {
+        return;
+    }
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
+        let data = tempfile::tempdir().unwrap();
+        let mut demo = Command::new(BINARY);
+        demo.args(["demo", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(data.path());
+        let mut demo = demo.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+        assert!(lines.next().unwrap().unwrap().starts_with('{'));
+        let id = rustix::process::Pid::from_child(&demo);
+        rustix::process::kill_process(id, signal).unwrap();
+        // What it prints is read until it ends.
+        let ended = lines.map_while(Result::ok).last();
+        assert!(ended.is_none_or(|line| line.starts_with('{')));
+        assert!(demo.wait().unwrap().success(), "{signal:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod names;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use svcflow_agent::{
@@ -17,6 +17,7 @@ use svcflow_model::{EdgeRow, Losses, Protocol, Relation};
 use svcflow_server::default_data;
 use svcflow_source::TrafficSource;
 use svcflow_topology::Names;
+use tokio::sync::oneshot;
 
 use docker::Containers;
 
@@ -28,6 +29,7 @@ use crate::args::{
 };
 use crate::exit::CliError;
 use crate::settings::ServerFile;
+use crate::until::Until;
 use crate::{output, top};
 
 /// The demo looks often, so that a newcomer needn't wait.
@@ -91,13 +93,8 @@ fn live(
         history.url()
     ));
     let traffic = lab.background()?;
-    let until = options.duration.map(|duration| Instant::now() + duration);
     let source = AgentArgs { agent: own.url(), access: AccessArgs::default() };
-    let seen = if output::is_terminal() && !options.json {
-        top::run(&TopArgs { agent: source, filter: FilterArgs::default() }, until)
-    } else {
-        watch(source, options, &mut history, until)
-    };
+    let seen = watch(source, options, &mut history);
     drop(traffic);
     let finished = history.finish();
     drop((own, others));
@@ -119,16 +116,31 @@ fn kept_in(data: PathBuf, agents: Vec<String>) -> ServerFile {
     }
 }
 
-/// A table (or a line of JSON) an interval, for those without a terminal.
-fn watch(
-    agent: AgentArgs,
-    options: &DemoOptions,
-    history: &mut History,
-    until: Option<Instant>,
-) -> Result<(), CliError> {
+/// Shows the agent's edges until the user quits, the demo's time is over, a signal comes, or something fails.
+fn watch(agent: AgentArgs, options: &DemoOptions, history: &mut History) -> Result<(), CliError> {
+    let until = Until::after(options.duration);
+    let (ended, end) = oneshot::channel();
+    std::thread::scope(|scope| {
+        let view = scope.spawn(|| {
+            let seen = show(agent, options, &until);
+            let _ = ended.send(());
+            seen
+        });
+        let waited = history.wait(async { _ = end.await });
+        until.tell();
+        waited.and(view.join().unwrap_or(Ok(())))
+    })
+}
+
+/// The live view; without a terminal a table (or a line of JSON) an interval.
+fn show(agent: AgentArgs, options: &DemoOptions, until: &Until) -> Result<(), CliError> {
+    let filter = FilterArgs::default();
+    if output::is_terminal() && !options.json {
+        return top::run(&TopArgs { agent, filter }, until);
+    }
     let edges = EdgesArgs {
         agent,
-        filter: FilterArgs::default(),
+        filter,
         service: None,
         endpoint: None,
         provider: None,
@@ -137,14 +149,7 @@ fn watch(
         json: options.json,
         watch: true,
     };
-    std::thread::scope(|scope| {
-        let printing = scope.spawn(|| super::edges::until(&edges, until));
-        if until.is_none() {
-            history.wait(None)?;
-            return Ok(());
-        }
-        printing.join().unwrap_or(Ok(()))
-    })
+    super::edges::watch(&edges, until)
 }
 
 /// Exactly known traffic, compared edge by edge with the independent packet count.

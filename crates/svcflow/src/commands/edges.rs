@@ -1,7 +1,7 @@
 //! `svcflow edges`: one look, or every look, as a table or JSON.
 
 use std::cmp::Reverse;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use svcflow_agent::{EdgeDocument, EdgesDocument, Rate};
 use svcflow_model::{EdgeRow, Losses, Marks};
@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::document::{self, lost, warning};
 use crate::exit::CliError;
 use crate::table::{self, Column, left, right};
+use crate::until::Until;
 use crate::{output, units};
 
 const COLUMNS: [Column<'_>; 10] = [
@@ -30,11 +31,11 @@ const COLUMNS: [Column<'_>; 10] = [
 const POLL: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &EdgesArgs) -> Result<(), CliError> {
-    until(args, None)
+    watch(args, &Until::default())
 }
 
 /// As [`run`], watching at most until `end`.
-pub(crate) fn until(args: &EdgesArgs, end: Option<Instant>) -> Result<(), CliError> {
+pub(crate) fn watch(args: &EdgesArgs, end: &Until) -> Result<(), CliError> {
     let client = Client::new(&args.agent.agent, &args.agent.access)?;
     let mut last = None;
     loop {
@@ -45,7 +46,7 @@ pub(crate) fn until(args: &EdgesArgs, end: Option<Instant>) -> Result<(), CliErr
             select(&mut document, args);
             output::print(&text(&document, args.json, output::colour()))?;
         }
-        if !args.watch || end.is_some_and(|end| Instant::now() >= end) {
+        if !args.watch || end.is_over() {
             return Ok(());
         }
         std::thread::sleep(POLL);

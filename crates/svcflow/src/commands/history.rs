@@ -119,8 +119,8 @@ impl History {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// Waits for an interrupt, a termination, the end of `duration`, or the server's own end.
-    pub(crate) fn wait(&mut self, duration: Option<Duration>) -> Result<(), CliError> {
+    /// Waits for an interrupt, a termination, for `over`, or the server's own end.
+    pub(crate) fn wait(&mut self, over: impl Future<Output = ()>) -> Result<(), CliError> {
         let served = &mut self.served;
         let expected = self.signalled.take();
         let signalled = async {
@@ -135,7 +135,7 @@ impl History {
         self.runtime.block_on(async {
             tokio::select! {
                 signalled = signalled => signalled,
-                () = tokio::time::sleep(duration.unwrap_or(Duration::MAX)) => Ok(()),
+                () = over => Ok(()),
                 ended = served => ended.unwrap_or(Ok(())).map_err(CliError::Server),
             }
         })

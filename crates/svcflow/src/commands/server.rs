@@ -81,7 +81,7 @@ fn serve(file: ServerFile, duration: Option<Duration>, named: Named) -> Result<(
     history.expect_signals()?;
     output::say(&format!("data in {}", data.display()));
     output::say(&format!("listening on {0} (InfluxDB 1.x; the map: {0}/)", history.url()));
-    history.wait(duration)?;
+    history.wait(async { tokio::time::sleep(duration.unwrap_or(Duration::MAX)).await })?;
     output::say("stopping: writes under way are finished first");
     history.finish()
 }

@@ -13,9 +13,10 @@ use self::state::{COLUMNS, State, View};
 use crate::args::TopArgs;
 use crate::client::{Client, ClientError};
 use crate::exit::CliError;
+use crate::until::Until;
 
 /// Shows an agent until the user quits, or until `end`.
-pub(crate) fn run(args: &TopArgs, end: Option<Instant>) -> Result<(), CliError> {
+pub(crate) fn run(args: &TopArgs, end: &Until) -> Result<(), CliError> {
     let client = Client::new(&args.agent.agent, &args.agent.access)?;
     if !crate::output::is_terminal() {
         return Err(CliError::NoTerminal);
@@ -39,12 +40,12 @@ fn watch(
     terminal: &mut ratatui::DefaultTerminal,
     first: EdgesDocument,
     looks: &mpsc::Receiver<Result<EdgesDocument, ClientError>>,
-    end: Option<Instant>,
+    end: &Until,
 ) -> std::io::Result<()> {
     let mut state = State::new();
     state.apply(first);
     let mut answered = Instant::now();
-    while end.is_none_or(|end| Instant::now() < end) {
+    while !end.is_over() {
         while let Ok(look) = looks.try_recv() {
             match look {
                 Ok(document) => {
