@@ -129,6 +129,7 @@ impl AgentTask {
             entry.document.answer_bytes += answer.bytes as u64;
             entry.document.node = Some(answer.document.node.clone());
             entry.document.source = Some(answer.document.source.clone());
+            entry.document.lives.clone_from(&answer.document.lives);
             let skew = Skew::measure(answer.asked, answer.answered, answer.document.now);
             entry.document.clock_skew_seconds = Some(seconds(skew.ahead));
         });

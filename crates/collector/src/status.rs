@@ -110,6 +110,9 @@ pub struct NodeDocument {
     pub losses: BTreeMap<String, LossDocument>,
     /// Where its numbers come from, and what it can't see.
     pub source: Option<SourceDocument>,
+    /// Networks whose addresses live on the node, and addresses outside of them: its own, its containers'.
+    #[serde(default)]
+    pub lives: Vec<String>,
     /// Questions asked.
     pub scrapes: u64,
     /// Questions that brought nothing.

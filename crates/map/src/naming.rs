@@ -15,7 +15,8 @@ use crate::time::Millis;
 /// Which addresses live on which node, as the agents say.
 #[derive(Clone, Debug, Default)]
 pub struct Homes {
-    nodes: HashMap<Cidr, Arc<str>>,
+    /// `None` where several have it: every Docker host has 172.17.0.0/16.
+    nodes: HashMap<Cidr, Option<Arc<str>>>,
     /// Prefix lengths there are, of IPv4 and of IPv6, the longest first.
     lengths: [Vec<u8>; 2],
 }
@@ -32,15 +33,28 @@ impl Homes {
             if !lengths.contains(&network.prefix) {
                 lengths.push(network.prefix);
             }
-            homes.nodes.insert(network, node);
+            let home = homes.nodes.entry(network).or_insert_with(|| Some(Arc::clone(&node)));
+            if home.as_ref().is_some_and(|other| *other != node) {
+                *home = None;
+            }
         }
         homes.lengths.iter_mut().for_each(|lengths| lengths.sort_by(|a, b| b.cmp(a)));
         homes
     }
 
-    /// The node that an address lives on, by the longest prefix.
+    /// The node that an address lives on, by the longest prefix; `None` also where that could be several.
     #[must_use]
     pub fn node(&self, address: IpAddr) -> Option<&Arc<str>> {
+        self.home(address)?.as_ref()
+    }
+
+    /// Whether an address lives on a node, be it not known on which.
+    #[must_use]
+    pub fn has(&self, address: IpAddr) -> bool {
+        self.home(address).is_some()
+    }
+
+    fn home(&self, address: IpAddr) -> Option<&Option<Arc<str>>> {
         let [v4, v6] = &self.lengths;
         let mut lengths = if address.is_ipv4() { v4 } else { v6 }.iter();
         lengths.find_map(|length| self.nodes.get(&Cidr::of(address, *length)))
@@ -165,7 +179,7 @@ impl<'s> Naming<'s> {
 
     /// Whether it is one of ours: owned, or living on a node.
     pub(crate) fn is_ours(&self, id: AddressId) -> bool {
-        self.owner(id).is_some() || self.node(id).is_some()
+        self.owner(id).is_some() || self.homes.has(self.catalogue.address(id))
     }
 }
 
@@ -178,5 +192,27 @@ fn first_address(address: IpAddr, owner: &Owner) -> Option<IpAddr> {
 fn latest<T>(of: &mut PerId<T, Option<Millis>>, id: crate::intern::Id<T>, at: Millis) {
     if let Some(last) = of.get_mut(id) {
         *last = Some(last.map_or(at, |last| last.max(at)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_several_nodes_have_is_at_home_at_none_of_them() {
+        let lives = |network: &str, node: &str| (network.parse().unwrap(), Arc::from(node));
+        let homes = Homes::new([
+            lives("172.17.0.0/16", "n1"),
+            lives("172.17.0.0/16", "n2"),
+            lives("172.17.0.0/16", "n1"),
+            lives("172.17.0.9/32", "n2"),
+            lives("192.0.2.7/32", "n1"),
+        ]);
+        let node = |address: &str| homes.node(address.parse().unwrap()).map(|node| &**node);
+        assert_eq!((node("192.0.2.7"), node("172.17.0.9")), (Some("n1"), Some("n2")));
+        assert_eq!((node("172.17.0.1"), node("192.0.2.8")), (None, None));
+        let has = |address: &str| homes.has(address.parse().unwrap());
+        assert!(has("172.17.0.1") && has("192.0.2.7") && !has("192.0.2.8"));
     }
 }

@@ -22,6 +22,11 @@ fn exit_codes_and_one_line_errors() {
     assert!(String::from_utf8(piped.stderr).unwrap().contains("svcflow edges --watch --json"));
 
     assert_eq!(svcflow(&["edges", "--no-such"]).status.code(), Some(2));
+    for command in ["edges", "top"] {
+        let wrong = svcflow(&[command, "--filter", "tier in (db"]);
+        assert_eq!(wrong.status.code(), Some(2));
+        assert!(String::from_utf8(wrong.stderr).unwrap().contains("characters)"), "{command}");
+    }
     assert_eq!(svcflow(&["--help"]).status.code(), Some(0));
     assert_eq!(svcflow(&["completions", "bash"]).status.code(), Some(0));
 }

@@ -177,6 +177,17 @@ fn past_samples_keep_past_owners() {
         (&json!("100.1.1.3"), &json!("default:app"))
     );
     assert_eq!((&edge["provider"], &edge["provider_name"]), (&json!("10.1.1.1"), &json!("a")));
+    // The filter of the page, by names and labels too.
+    for (filter, selected) in [
+        ("version=a name:app", 1),
+        ("version in (a, \"b c\")", 1),
+        ("!version", 0),
+        ("node:other", 0),
+    ] {
+        let printed = printed(&["edges", "--json", "--filter", filter]);
+        let edges: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(edges["edges"].as_array().unwrap().len(), selected, "{filter}: {printed}");
+    }
 
     // The address is used again twice within one second, and the middle one is never seen by a question.
     let first_end = now();

@@ -86,10 +86,8 @@ impl Agents for Collected {
                     NodeState::Ok => entry.1,
                     _ => seen.map_or(entry.1, |seen| seen.min(entry.1)),
                 };
-                Some(Agent {
-                    node: node(agent, state, since, seen, interval, now),
-                    lives: Vec::new(),
-                })
+                let lives = agent.lives.iter().filter_map(|network| network.parse().ok()).collect();
+                Some(Agent { node: node(agent, state, since, seen, interval, now), lives })
             })
             .collect();
         since.retain(|target, _| known.iter().any(|agent| agent.node.address == *target));
@@ -226,6 +224,16 @@ mod tests {
             Collected::new(move || Some(document.clone())).agents(0).remove(0).node.connections
         };
         assert_eq!((of(Some(0)), of(Some(42)), of(None)), (Some(0), Some(42), None));
+    }
+
+    #[test]
+    fn what_lives_on_a_node_is_known() {
+        let mut document = document(AgentState::Ok, None);
+        document.nodes[0].lives = vec!["10.1.1.0/24".to_owned(), "192.0.2.7".to_owned()];
+        let lives = Collected::new(move || Some(document.clone())).agents(0).remove(0).lives;
+        let expected: Vec<Cidr> =
+            ["10.1.1.0/24", "192.0.2.7/32"].map(|it| it.parse().unwrap()).into();
+        assert_eq!(lives, expected);
     }
 
     #[test]
