@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { fileName } from "../src/lib/download";
 import { bands, ticks } from "../src/lib/strip";
-import { clockTime, DAY, duration, fromLocalInput, HOUR, MINUTE, moment, signedDuration, toLocalInput } from "../src/lib/time";
+import { clockTime, DAY, duration, fromLocalInput, HOUR, isSummed, MINUTE, moment, signedDuration, toLocalInput } from "../src/lib/time";
 
 const at = new Date(2026, 0, 31, 10, 42, 10).getTime();
 
@@ -14,6 +14,11 @@ describe("time", () => {
     expect(fromLocalInput(toLocalInput(at))).toBe(at);
     expect(fromLocalInput("never")).toBeNull();
     expect(fileName("map", at, "svg")).toBe("svcflow-map-2026-01-31-10-42-10.svg");
+  });
+
+  it("knows a range that begins before each look is kept", () => {
+    expect(isSummed({ interval: 10_000, resolution: 10_000 })).toBe(false);
+    expect(isSummed({ interval: 10_000, resolution: 10 * MINUTE })).toBe(true);
   });
 
   it("names the two greatest units of a duration", () => {

@@ -1,4 +1,6 @@
 // Times and durations as text, in the reader's time zone, always with 24 hours.
+import type { Range } from "../api/types";
+
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
@@ -23,6 +25,11 @@ export function isoDate(at: number): string {
 export function moment(at: number, now: number): string {
   const date = isoDate(at);
   return date === isoDate(now) ? clockTime(at) : `${date} ${clockTime(at).slice(0, 5)}`;
+}
+
+/** Whether a range begins before each look is kept, so that its first part is made of longer sums. */
+export function isSummed(range: Pick<Range, "interval" | "resolution">): boolean {
+  return range.resolution > range.interval;
 }
 
 /** The two greatest units: "3 s", "12 min", "2 h 5 min", "1 d". */
