@@ -120,6 +120,14 @@ struct Set {
     seen: bool,
 }
 
+impl Set {
+    /// One of which no read has told yet.
+    fn new(name: String, kind: Kind, place: Place, direction: Direction) -> Self {
+        let counter = kind.chain();
+        Self { name, kind, place, direction, elements: 0, empty_reads: 0, counter, seen: false }
+    }
+}
+
 impl Table {
     /// Installs the table in the calling thread's network namespace, or adopts one that is whole and
     /// was made with the same options; another of that name is replaced.
@@ -400,16 +408,7 @@ fn active(sets: &[Set], kind: Kind) -> Option<(u16, u16)> {
 fn known_sets(found: &Listing) -> Vec<Set> {
     let named = found.sets.iter().filter_map(|name| Some((name, parse_set(name)?)));
     named
-        .map(|(name, (kind, place, direction))| Set {
-            name: name.clone(),
-            kind,
-            place,
-            direction,
-            elements: 0,
-            empty_reads: 0,
-            counter: kind.chain(),
-            seen: false,
-        })
+        .map(|(name, (kind, place, direction))| Set::new(name.clone(), kind, place, direction))
         .collect()
 }
 

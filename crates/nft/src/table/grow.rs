@@ -70,14 +70,8 @@ impl Table {
         for shard in 0..new.1 {
             let place = Place { generation: new.0, shard };
             self.sets.extend([Direction::Out, Direction::In].map(|direction| Set {
-                name: kind.set(place, direction),
-                kind,
-                place,
-                direction,
-                elements: 0,
-                empty_reads: 0,
-                counter: kind.chain(),
                 seen: true,
+                ..Set::new(kind.set(place, direction), kind, place, direction)
             }));
         }
         Ok(())
