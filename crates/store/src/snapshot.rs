@@ -200,6 +200,17 @@ impl Measurement {
         self.entry.sorted()
     }
 
+    /// For each of these series, which ascend, and each of these tags, in their order, a number: numbers of one
+    /// tag compare as its values do, and 0 is none. For sorting many series.
+    #[must_use]
+    pub fn ranks<'k>(
+        &self,
+        series: &[u32],
+        keys: impl ExactSizeIterator<Item = &'k str>,
+    ) -> Vec<u32> {
+        self.entry.ranks(series, keys)
+    }
+
     /// A series' tag of this key.
     #[must_use]
     pub fn tag(&self, series: SeriesId, key: &str) -> Option<&str> {

@@ -151,8 +151,9 @@ fn group_place(place: &Place<'_>, by: &[Arc<str>]) -> (Vec<u32>, Vec<Range<usize
         let ranges = (0..series.len()).map(|at| at..at + 1).collect();
         return (series, ranges);
     }
-    if let Some(ranks) = ranks(place, &ids, by) {
-        return together(ranks, ids);
+    if is_worth_ranking(place, &ids) {
+        let ranks = place.table.measurement.ranks(&ids, by.iter().map(|key| &**key));
+        return together(ranks.chunks_exact(by.len()).collect(), ids);
     }
     let keys = place.table.keys(by);
     let values = |id: &u32| place.table.values(*id, &keys).collect::<Vec<_>>();
@@ -191,48 +192,8 @@ fn together<K: Ord>(keys: Vec<K>, ids: Vec<u32>) -> (Vec<u32>, Vec<Range<usize>>
     (order.into_iter().map(|(_, id)| id).collect(), ranges)
 }
 
-/// Where series stand by their tags, in the order of these, as numbers, since these compare faster than texts.
-/// `None` where that doesn't fit, or doesn't pay.
-fn ranks(place: &Place<'_>, ids: &[u32], by: &[Arc<str>]) -> Option<Vec<u128>> {
-    let measurement = &place.table.measurement;
-    // Numbering the values of a tag looks at all of them, which doesn't pay for a few series.
-    if ids.len() < 64
-        && ids.len() * 8 < usize::try_from(measurement.series_all().len()).unwrap_or(0)
-    {
-        return None;
-    }
-    let (least, most) = (ids.first()?, ids.last()?);
-    let mut place_of = vec![u32::MAX; (most - least) as usize + 1];
-    for (at, id) in (0_u32..).zip(ids) {
-        if let Some(place) = place_of.get_mut((id - least) as usize) {
-            *place = at;
-        }
-    }
-    let mut packed = vec![0_u128; ids.len()];
-    let mut bits = 0;
-    for key in by {
-        let values: Vec<&RoaringBitmap> =
-            measurement.tag_values(key).map(|(_, those)| those).collect();
-        let width = u128::BITS - (values.len() as u128).leading_zeros();
-        bits += width;
-        if bits > u128::BITS {
-            return None;
-        }
-        packed.iter_mut().for_each(|rank| *rank <<= width);
-        for (number, those) in (1_u128..).zip(values) {
-            let mut put = |id: u32| {
-                let place = place_of.get((id - least) as usize).copied().unwrap_or(u32::MAX);
-                if let Some(rank) = packed.get_mut(place as usize) {
-                    *rank |= number;
-                }
-            };
-            // Getting to a place in a bitmap takes longer than going through a short one.
-            if those.len() < 16 {
-                those.iter().filter(|id| (least..=most).contains(&id)).for_each(put);
-            } else {
-                those.range(*least..=*most).for_each(&mut put);
-            }
-        }
-    }
-    Some(packed)
+/// Whether numbering the values of tags, which looks at all of them, pays for so many of the measurement's series.
+fn is_worth_ranking(place: &Place<'_>, ids: &[u32]) -> bool {
+    let all = usize::try_from(place.table.measurement.series_all().len()).unwrap_or(0);
+    ids.len() >= 64 || ids.len() * 8 >= all
 }
