@@ -1,9 +1,12 @@
 //! Whoever reads sees every point that was acknowledged before, once, whatever goes on meanwhile.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod common;
+
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use common::rows;
 use svcflow_store::{
     Block, FieldType, FieldValue, Options, Order, PolicySpec, ScanRequest, Snapshot, Store,
     TimeRange,
@@ -116,26 +119,8 @@ fn readers_see_nothing_that_was_deleted_before() {
         store.flush().unwrap();
         series.get()
     };
-    let times = |snapshot: &Snapshot| {
-        let measurement = snapshot.measurement("m").unwrap();
-        let fields = measurement.fields(None).unwrap();
-        let fields: Vec<_> = fields.iter().map(|field| field.id).collect();
-        let request = ScanRequest {
-            policy: None,
-            series: measurement.series_all(),
-            fields: &fields,
-            range: TimeRange::ALL,
-            order: Order::Ascending,
-        };
-        let mut scan = snapshot.scan(&request).unwrap();
-        let (mut block, mut times) = (Block::default(), Vec::new());
-        while scan.next_series().unwrap().is_some() {
-            while let Some(chunk) = scan.next_chunk().unwrap() {
-                chunk.decode(&mut block).unwrap();
-                times.extend_from_slice(&block.times);
-            }
-        }
-        times
+    let times = |snapshot: &Snapshot| -> Vec<i64> {
+        rows(snapshot, "m", TimeRange::ALL).into_iter().map(|row| row.1).collect()
     };
     let series: svcflow_store::RoaringBitmap = [write(0)].into_iter().collect();
     std::thread::scope(|scope| {

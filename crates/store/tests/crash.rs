@@ -4,6 +4,8 @@
 //! the time, and is killed. `SVCFLOW_CRASH_ROUNDS` says how often; 10 times without.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -11,9 +13,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use common::each_integer;
 use svcflow_store::{
-    Block, DamageKind, Error, FieldType, FieldValue, Options, Order, PolicyChange, PolicySpec,
-    Rollup, ScanRequest, Snapshot, Store, TimeRange,
+    DamageKind, Error, FieldType, FieldValue, Measurement, Options, PolicyChange, PolicySpec,
+    Rollup, Snapshot, Store, TimeRange,
 };
 
 const FOLDER: &str = "SVCFLOW_CRASH_FOLDER";
@@ -214,28 +217,9 @@ fn times(snapshot: &Snapshot, policy: &str, measurement: &str) -> BTreeSet<i64> 
 
 /// Instants of a measurement's rows, with the values of its field `f`.
 fn values(snapshot: &Snapshot, policy: Option<&str>, measurement: &str) -> Vec<(i64, i64)> {
-    let Some(measurement) = snapshot.measurement(measurement) else { return Vec::new() };
-    let Ok(fields) = measurement.fields(policy) else { return Vec::new() };
-    let fields: Vec<_> = fields.iter().filter(|it| &*it.name == "f").map(|it| it.id).collect();
-    let request = ScanRequest {
-        policy,
-        series: measurement.series_all(),
-        fields: &fields,
-        range: TimeRange::ALL,
-        order: Order::Ascending,
-    };
-    let mut scan = snapshot.scan(&request).unwrap();
-    let (mut block, mut rows) = (Block::default(), Vec::new());
-    while scan.next_series().unwrap().is_some() {
-        while let Some(chunk) = scan.next_chunk().unwrap() {
-            chunk.decode(&mut block).unwrap();
-            for (row, time) in block.times.iter().enumerate() {
-                let value = block.columns.first().unwrap().get(row);
-                let Some(FieldValue::Integer(value)) = value else { unreachable!() };
-                rows.push((*time, value));
-            }
-        }
-    }
+    let mut rows = Vec::new();
+    let all = |measurement: &Measurement| measurement.series_all().clone();
+    each_integer(snapshot, policy, measurement, all, |_, _, time, value| rows.push((time, value)));
     rows
 }
 
@@ -259,31 +243,11 @@ fn check_life(store: &Store, said: &Said) {
 /// Every row of a writer: (series' number, instant) and value.
 fn rows(snapshot: &Snapshot, writer: i64) -> BTreeMap<(i64, i64), i64> {
     let mut rows = BTreeMap::new();
-    let Some(measurement) = snapshot.measurement("m") else { return rows };
-    let fields: Vec<_> = measurement.fields(None).unwrap().iter().map(|field| field.id).collect();
-    let series = measurement.series_with("writer", &writer.to_string());
-    let request = ScanRequest {
-        policy: None,
-        series: &series,
-        fields: &fields,
-        range: TimeRange::ALL,
-        order: Order::Ascending,
-    };
-    let mut scan = snapshot.scan(&request).unwrap();
-    let mut block = Block::default();
-    while let Some(series) = scan.next_series().unwrap() {
+    let own = |measurement: &Measurement| measurement.series_with("writer", &writer.to_string());
+    each_integer(snapshot, None, "m", own, |measurement, series, time, value| {
         let at: i64 = measurement.tag(series, "at").unwrap().parse().unwrap();
-        while let Some(chunk) = scan.next_chunk().unwrap() {
-            chunk.decode(&mut block).unwrap();
-            for (row, time) in block.times.iter().enumerate() {
-                let Some(FieldValue::Integer(value)) = block.columns.first().unwrap().get(row)
-                else {
-                    unreachable!()
-                };
-                assert!(rows.insert((at, *time), value).is_none(), "a row twice");
-            }
-        }
-    }
+        assert!(rows.insert((at, time), value).is_none(), "a row twice");
+    });
     rows
 }
 

@@ -2,7 +2,9 @@
 //! rest readable; and it goes on when there is room again.
 //!
 //! The test runs itself again in a mount namespace of its own, with a small file system in memory.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod common;
 
 use std::error::Error as _;
 use std::io::ErrorKind;
@@ -10,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use common::each_integer;
 use svcflow_store::{
-    Block, Error, FieldType, FieldValue, Options, Order, PolicySpec, ScanRequest, Store, TimeRange,
+    Error, FieldType, FieldValue, Measurement, Options, PolicySpec, Store, TimeRange,
 };
 
 const INSIDE: &str = "SVCFLOW_DISK_FOLDER";
@@ -67,30 +70,15 @@ fn write(store: &Store, time: i64) -> Result<(), Error> {
 
 /// How many rows there are; each must have the value that was written.
 fn count(store: &Store) -> i64 {
-    let snapshot = store.read("db").unwrap();
-    let measurement = snapshot.measurement("m").unwrap();
-    let fields: Vec<_> = measurement.fields(None).unwrap().iter().map(|field| field.id).collect();
-    let request = ScanRequest {
-        policy: None,
-        series: measurement.series_all(),
-        fields: &fields,
-        range: TimeRange::ALL,
-        order: Order::Ascending,
-    };
-    let mut scan = snapshot.scan(&request).unwrap();
-    let mut block = Block::default();
     let mut rows = 0;
-    while let Some(series) = scan.next_series().unwrap() {
+    let all = |measurement: &Measurement| measurement.series_all().clone();
+    let snapshot = store.read("db").unwrap();
+    assert!(snapshot.measurement("m").is_some());
+    each_integer(&snapshot, None, "m", all, |measurement, series, time, value| {
         let at: i64 = measurement.tag(series, "at").unwrap().parse().unwrap();
-        while let Some(chunk) = scan.next_chunk().unwrap() {
-            chunk.decode(&mut block).unwrap();
-            for (row, time) in block.times.iter().enumerate() {
-                let value = time.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(at) >> 2;
-                assert_eq!(block.columns[0].get(row), Some(FieldValue::Integer(value)));
-                rows += 1;
-            }
-        }
-    }
+        assert_eq!(value, time.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(at) >> 2);
+        rows += 1;
+    });
     rows
 }
 

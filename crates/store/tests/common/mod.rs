@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use svcflow_store::{
-    Block, FieldValue, Options, Order, PolicySpec, ScanRequest, Snapshot, Store, TimeRange,
+    Block, FieldValue, Measurement, Options, Order, PolicySpec, RoaringBitmap, ScanRequest,
+    SeriesId, Snapshot, Store, TimeRange,
 };
 
 /// A store in a folder of its own, with a database `db`.
@@ -63,6 +64,35 @@ pub(crate) fn rows_of(
         }
     }
     rows
+}
+
+/// Hands over the rows of a measurement's field `f` of integers: series, time and value. `wanted` chooses the series.
+pub(crate) fn each_integer(
+    snapshot: &Snapshot,
+    policy: Option<&str>,
+    measurement: &str,
+    wanted: impl FnOnce(&Measurement) -> RoaringBitmap,
+    mut each: impl FnMut(&Measurement, SeriesId, i64, i64),
+) {
+    let Some(measurement) = snapshot.measurement(measurement) else { return };
+    let Ok(fields) = measurement.fields(policy) else { return };
+    let fields: Vec<_> = fields.iter().filter(|it| &*it.name == "f").map(|it| it.id).collect();
+    let series = wanted(&measurement);
+    let range = TimeRange::ALL;
+    let order = Order::Ascending;
+    let request = ScanRequest { policy, series: &series, fields: &fields, range, order };
+    let mut scan = snapshot.scan(&request).unwrap();
+    let mut block = Block::default();
+    while let Some(series) = scan.next_series().unwrap() {
+        while let Some(chunk) = scan.next_chunk().unwrap() {
+            chunk.decode(&mut block).unwrap();
+            for (row, time) in block.times.iter().enumerate() {
+                let value = block.columns.first().unwrap().get(row);
+                let Some(FieldValue::Integer(value)) = value else { unreachable!() };
+                each(&measurement, series, *time, value);
+            }
+        }
+    }
 }
 
 /// Opens the store.
